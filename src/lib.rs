@@ -1,1 +1,3 @@
 //! hopgate
+pub mod authz;
+pub mod config;

@@ -1,0 +1,244 @@
+//! Why a call was refused: one closed list, each with its check, its answer and its words.
+//!
+//! The codes are API: logs, metrics and `explain` print them, and a test freezes them. What the
+//! caller is told is coarser on purpose and never contains anything of the token.
+
+use std::fmt;
+
+/// The checks, in the order they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Check {
+    /// 1: the request is well formed.
+    Request,
+    /// 2: service and route are known.
+    Route,
+    /// 3: there is a credential.
+    Credential,
+    /// 4: the token is valid.
+    Token,
+    /// 5: the token is for this service.
+    Audience,
+    /// 7: the chain of actors is one the operator allows.
+    Delegation,
+    /// 8: the caller is the current actor.
+    Caller,
+    /// 9: the token is bound to its sender.
+    Sender,
+    /// 10: scopes, with the ceiling of every agent in the chain.
+    Scopes,
+    /// 14: a single-use token was not used before.
+    Replay,
+    /// hopgate itself: its capacity, its record, its own faults.
+    Service,
+}
+
+impl Check {
+    pub const ALL: [Self; 11] = [
+        Self::Request,
+        Self::Route,
+        Self::Credential,
+        Self::Token,
+        Self::Audience,
+        Self::Delegation,
+        Self::Caller,
+        Self::Sender,
+        Self::Scopes,
+        Self::Replay,
+        Self::Service,
+    ];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Route => "route",
+            Self::Credential => "credential",
+            Self::Token => "token",
+            Self::Audience => "audience",
+            Self::Delegation => "delegation",
+            Self::Caller => "caller",
+            Self::Sender => "sender",
+            Self::Scopes => "scopes",
+            Self::Replay => "replay",
+            Self::Service => "service",
+        }
+    }
+
+    /// Whether an operator may put this check in `observe`. Without the others hopgate would not
+    /// know what it let through.
+    #[must_use]
+    pub const fn can_observe(self) -> bool {
+        match self {
+            Self::Audience | Self::Delegation | Self::Caller | Self::Scopes => true,
+            Self::Request
+            | Self::Route
+            | Self::Credential
+            | Self::Token
+            | Self::Sender
+            | Self::Replay
+            | Self::Service => false,
+        }
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What the caller is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// 400 `invalid_request`, RFC 6750 section 3.1.
+    InvalidRequest,
+    /// 401 with a challenge and no error code, RFC 6750 section 3.1: the request "lacks any
+    /// authentication information".
+    NoCredential,
+    /// 401 `invalid_token`, RFC 6750 section 3.1.
+    InvalidToken,
+    /// 403 `insufficient_scope` with the scopes of the route, RFC 6750 section 3.1.
+    InsufficientScope,
+    /// 403 `actor_unauthorized`: the token is good, this actor may not. The code is a draft's
+    /// (OAuth Actor Profile); no registered one says it.
+    ActorUnauthorized,
+    /// 403 `access_denied`, with nothing to try instead.
+    AccessDenied,
+    /// 503: hopgate can't answer now.
+    Unavailable,
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $variant:ident $code:literal $check:ident $answer:ident $words:literal)+) => {
+        /// Why a call was refused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason { $($(#[$doc])* $variant,)+ }
+
+        impl Reason {
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The stable code, `snake_case`.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// The check that refuses with it.
+            #[must_use]
+            pub const fn check(self) -> Check {
+                match self { $(Self::$variant => Check::$check,)+ }
+            }
+
+            #[must_use]
+            pub const fn answer(self) -> Answer {
+                match self { $(Self::$variant => Answer::$answer,)+ }
+            }
+
+            /// The `error_description`: a constant in the characters RFC 6750 section 3 allows.
+            #[must_use]
+            pub const fn description(self) -> &'static str {
+                match self { $(Self::$variant => $words,)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Envoy sent no method or no path.
+    RequestIncomplete "request_incomplete" Request InvalidRequest "The request has no method or path"
+    HeaderRepeated "header_repeated" Request InvalidRequest "A credential header is repeated"
+    PathAmbiguous "path_ambiguous" Request InvalidRequest "The path is not in canonical form"
+
+    ServiceUnknown "service_unknown" Route AccessDenied "No service is configured for this request"
+    RouteUnknown "route_unknown" Route AccessDenied "No rule allows this method and path"
+
+    CredentialMissing "credential_missing" Credential NoCredential "A bearer token is required"
+    SchemeUnsupported "scheme_unsupported" Credential NoCredential "A bearer token is required"
+    CredentialMalformed "credential_malformed" Credential InvalidRequest "The authorization header is malformed"
+    CredentialTwice "credential_twice" Credential InvalidRequest "More than one method of sending a token is used"
+
+    TokenTooLarge "token_too_large" Token InvalidToken "The access token is malformed"
+    TokenMalformed "token_malformed" Token InvalidToken "The access token is malformed"
+    /// `crit`, `b64` or `cty`: the token asks for a reading we don't offer.
+    TokenExtended "token_extended" Token InvalidToken "The access token is malformed"
+    TokenTypeWrong "token_type_wrong" Token InvalidToken "The token is not an access token"
+    ClaimMissing "claim_missing" Token InvalidToken "The access token is malformed"
+    ClaimMalformed "claim_malformed" Token InvalidToken "The access token is malformed"
+    IssuerUnknown "issuer_unknown" Token InvalidToken "The access token is not from a trusted issuer"
+    AlgorithmNotAllowed "algorithm_not_allowed" Token InvalidToken "The access token signature is not valid"
+    AlgorithmNotOfKey "algorithm_not_of_key" Token InvalidToken "The access token signature is not valid"
+    KeyUnknown "key_unknown" Token InvalidToken "The access token signature is not valid"
+    /// No `kid`, and the issuer has more than one key.
+    KeyNotNamed "key_not_named" Token InvalidToken "The access token signature is not valid"
+    KeyAmbiguous "key_ambiguous" Token InvalidToken "The access token signature is not valid"
+    SignatureInvalid "signature_invalid" Token InvalidToken "The access token signature is not valid"
+    /// The issuer is known, and none of its keys has been had, or not for too long.
+    KeysUnavailable "keys_unavailable" Token Unavailable "The keys of the token issuer are not available"
+    TokenExpired "token_expired" Token InvalidToken "The access token expired"
+    TokenNotYetValid "token_not_yet_valid" Token InvalidToken "The access token is not valid yet"
+    TokenFromFuture "token_from_future" Token InvalidToken "The access token is not valid yet"
+    LifetimeTooLong "lifetime_too_long" Token InvalidToken "The access token is valid for too long"
+
+    AudienceMismatch "audience_mismatch" Audience InvalidToken "The access token is not for this service"
+    AudienceNotSingle "audience_not_single" Audience InvalidToken "The access token is not for this service alone"
+
+    ActMalformed "act_malformed" Delegation InvalidToken "The act claim is malformed"
+    ActorRequired "actor_required" Delegation InvalidToken "The access token names no actor"
+    DepthExceeded "depth_exceeded" Delegation ActorUnauthorized "The chain of actors is not allowed"
+    ActorNotAllowed "actor_not_allowed" Delegation ActorUnauthorized "The actor is not allowed"
+    PriorActorNotAllowed "prior_actor_not_allowed" Delegation ActorUnauthorized "The chain of actors is not allowed"
+    ActorRepeated "actor_repeated" Delegation ActorUnauthorized "The chain of actors is not allowed"
+    /// The service itself is in the chain: the call has come back to where it was.
+    ServiceInChain "service_in_chain" Delegation ActorUnauthorized "The chain of actors is not allowed"
+    PairNotAllowed "pair_not_allowed" Delegation ActorUnauthorized "The actor is not allowed for this subject"
+
+    PeerUnknown "peer_unknown" Caller InvalidToken "The access token is bound to another caller"
+    /// The acting party is no agent with a SPIFFE id, so nothing can be compared.
+    CallerUnbound "caller_unbound" Caller InvalidToken "The access token is bound to another caller"
+    CallerNotActor "caller_not_actor" Caller InvalidToken "The access token is bound to another caller"
+
+    /// `cnf` is there and hopgate can't check it: accepting the token would drop the binding.
+    BindingUnsupported "binding_unsupported" Sender InvalidToken "The access token is bound to a key that was not proven"
+
+    ScopeMissing "scope_missing" Scopes InsufficientScope "The request needs more scopes than the access token has"
+    ScopeAboveCeiling "scope_above_ceiling" Scopes InsufficientScope "An agent in the chain may not use a scope the request needs"
+
+    TokenReplayed "token_replayed" Replay InvalidToken "The access token was used before"
+    TokenIdMissing "token_id_missing" Replay InvalidToken "A single-use access token needs an id"
+    /// Issued before this process began to remember: it may have been used then.
+    TokenPredatesStore "token_predates_store" Replay InvalidToken "The access token can not be shown to be unused"
+    ReplayStoreFull "replay_store_full" Replay Unavailable "Single-use tokens can not be checked now"
+
+    Overloaded "overloaded" Service Unavailable "The authorization service is overloaded"
+    RequestTooLarge "request_too_large" Service Unavailable "The authorization request is too large"
+    RecordRefused "record_refused" Service Unavailable "The decision could not be recorded"
+    InternalError "internal_error" Service Unavailable "The authorization service failed"
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_and_snake_case() {
+        let codes: HashSet<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+        assert_eq!(codes.len(), Reason::ALL.len());
+        assert!(codes.iter().all(|code| code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
+    }
+
+    #[test]
+    fn descriptions_fit_rfc_6750_section_3() {
+        for reason in Reason::ALL {
+            let text = reason.description();
+            assert!(text.bytes().all(|b| matches!(b, 0x20 | 0x21 | 0x23..=0x5b | 0x5d..=0x7e)), "{text}");
+        }
+    }
+}

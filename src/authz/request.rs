@@ -1,0 +1,42 @@
+//! What the core is told about one call: facts, parsed once by an edge, nothing believed yet.
+
+/// One call as Envoy (or a file, or a test) describes it.
+///
+/// Everything here is the caller's word except `service`, which the operator sets per route in
+/// Envoy, and `peer`, which Envoy verified.
+#[derive(Clone, Debug, Default)]
+pub struct Request<'a> {
+    /// The HTTP method as sent; empty if the edge was given none.
+    pub method: &'a str,
+    /// The request target, path and query, as sent; empty if the edge was given none.
+    pub target: &'a str,
+    /// The `authorization` header.
+    pub authorization: Field<'a>,
+    /// The `dpop` header.
+    pub dpop: Field<'a>,
+    /// The identity of the mTLS peer as Envoy verified it: its first URI SAN.
+    pub peer: Option<&'a str>,
+    /// The service the operator named for this Envoy route (`context_extensions`).
+    pub service: Option<&'a str>,
+}
+
+/// A header of which there may be one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Field<'a> {
+    #[default]
+    Absent,
+    Once(&'a [u8]),
+    /// More than one field line, whatever they hold.
+    Repeated,
+}
+
+impl<'a> Field<'a> {
+    /// Counts one more field line.
+    #[must_use]
+    pub fn and(self, value: &'a [u8]) -> Self {
+        match self {
+            Self::Absent => Self::Once(value),
+            Self::Once(_) | Self::Repeated => Self::Repeated,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Check 10: the token holds every scope the route needs, and no agent that had a hand in the
+//! call is asked to reach above its ceiling.
+
+use super::agents::Agents;
+use super::claims::{Act, Claims};
+use super::delegation::{Chain, PriorActors};
+use super::reason::Reason;
+use super::snapshot::Route;
+
+pub(super) fn check(route: &Route, agents: &Agents, claims: &Claims, chain: &Chain) -> Result<(), Reason> {
+    let held = |scope: &str| claims.scopes.binary_search_by(|held| held.as_ref().cmp(scope)).is_ok();
+    if !route.scopes.iter().all(|scope| held(scope)) {
+        return Err(Reason::ScopeMissing);
+    }
+    if route.scopes.iter().all(|scope| below_every_ceiling(route, agents, claims, chain, scope)) {
+        Ok(())
+    } else {
+        Err(Reason::ScopeAboveCeiling)
+    }
+}
+
+fn below_every_ceiling(route: &Route, agents: &Agents, claims: &Claims, chain: &Chain, scope: &str) -> bool {
+    let allows = |index| agents.get(index).is_some_and(|agent| agent.ceiling.allows(scope));
+    match &claims.act {
+        // Reached only where delegation is merely observed. An unreadable chain could hold anyone,
+        // so it holds the agent that may do nothing.
+        Act::Malformed => false,
+        Act::Absent => match claims.client_id.as_deref().and_then(|id| agents.of_client(&claims.issuer, id)) {
+            Some(index) => allows(index),
+            None => true,
+        },
+        Act::Chain(_) => chain.agents().iter().enumerate().all(|(at, agent)| match agent {
+            Some(index) => allows(*index),
+            None => at > 0 && route.delegation.prior_actors == PriorActors::Unrestricted,
+        }),
+    }
+}

@@ -1,0 +1,204 @@
+//! The configuration as written → as used, collecting every fault on the way.
+
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::faults::Faults;
+use super::files::Files;
+use super::settings::{Listen, ProcessSettings, ReplaySettings, Settings, Upstream};
+use super::{issuers, services, written};
+use crate::authz::{Agent, AgentIndex, Agents, Ceiling, Check, Enforcement, SpiffeId, is_scope_token};
+
+/// Builds the settings. Faults land in `faults`; with any, the result is not to be used.
+pub(super) fn build(
+    config: &written::Config,
+    files: &mut Files<'_>,
+    faults: &mut Faults,
+    warnings: &mut Faults,
+) -> Option<Settings> {
+    let process = process(config, faults);
+    let issuers = issuers::build(&config.issuers, files, faults, warnings);
+    let agents = agents(config, faults);
+    let names = AgentNames::new(&agents);
+    let services = services::build(config, &names, faults, warnings);
+    let enforcement = enforcement(config, warnings);
+    Some(Settings {
+        revision: Arc::from(""),
+        process: process?,
+        upstream: Upstream {
+            forward_token: config.upstream.forward_token,
+            identity_headers: config.upstream.identity_headers,
+        },
+        issuers,
+        agents: Arc::new(agents),
+        services,
+        enforcement,
+        token_limit: usize::try_from(config.limits.token_bytes).ok()?,
+        warnings: Vec::new(),
+        files: Vec::new(),
+    })
+}
+
+fn process(config: &written::Config, faults: &mut Faults) -> Option<ProcessSettings> {
+    let listen = listen(config, faults);
+    let admin = config.admin.parse::<SocketAddr>();
+    if admin.is_err() {
+        faults.add("admin", format_args!("found `{}`, expected an address such as `127.0.0.1:9902`", config.admin));
+    }
+    let size = |value: u32| usize::try_from(value).ok();
+    Some(ProcessSettings {
+        listen: listen?,
+        admin: admin.ok()?,
+        replay: ReplaySettings {
+            capacity: size(config.replay.capacity)?,
+            accept_tokens_issued_before_start: config.replay.accept_tokens_issued_before_start,
+        },
+        audit_queue: size(config.audit.queue)?,
+        concurrency: size(config.limits.concurrency)?,
+        message_bytes: size(config.limits.message_bytes)?,
+        verified_tokens: size(config.limits.verified_tokens)?,
+        drain: config.limits.drain.0,
+    })
+}
+
+fn listen(config: &written::Config, faults: &mut Faults) -> Option<Listen> {
+    if let Some(path) = config.listen.strip_prefix("unix:") {
+        if !path.starts_with('/') {
+            faults.add("listen", format_args!("found `{}`, expected an absolute path after `unix:`", config.listen));
+            return None;
+        }
+        // The schema has checked the digits.
+        let mode = u32::from_str_radix(&config.socket_mode, 8).ok()?;
+        return Some(Listen::Unix { path: PathBuf::from(path), mode });
+    }
+    match config.listen.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() => Some(Listen::Loopback(address)),
+        Ok(address) => {
+            // Whoever reaches the check port could use up single-use tokens or probe the rules.
+            faults.add("listen", format_args!("found `{address}`, expected a Unix socket or a loopback address"));
+            None
+        }
+        Err(_) => {
+            faults.add(
+                "listen",
+                format_args!(
+                    "found `{}`, expected `unix:/path/to.sock` or an address such as `127.0.0.1:9191`",
+                    config.listen
+                ),
+            );
+            None
+        }
+    }
+}
+
+fn agents(config: &written::Config, faults: &mut Faults) -> Agents {
+    let only_issuer = match config.issuers.as_slice() {
+        [only] => Some(only.issuer.as_str()),
+        _ => None,
+    };
+    let mut ids = HashSet::new();
+    let mut identities = HashSet::new();
+    let mut spiffe_ids = HashMap::new();
+    let mut agents = Vec::new();
+    for (at, agent) in config.agents.iter().enumerate() {
+        let path = format!("agents[{at}]");
+        if !ids.insert(agent.id.as_str()) {
+            faults.add(&path, format_args!("`{}` is introduced twice", agent.id));
+        }
+        let issuer = agent.issuer.as_deref().or(only_issuer);
+        match issuer {
+            None => faults.add(&path, "field `issuer` is missing: with several issuers, say which may name this agent"),
+            Some(name) if !config.issuers.iter().any(|issuer| issuer.issuer == name) => {
+                faults.add(format_args!("{path}.issuer"), format_args!("`{name}` is none of `issuers`"));
+            }
+            Some(_) => {}
+        }
+        let issuer = issuer.unwrap_or_default();
+        let act_issuer = agent.act_issuer.as_deref().unwrap_or(issuer);
+        let subject = agent.subject.as_deref().unwrap_or(&agent.id);
+        if !identities.insert((issuer, act_issuer, subject)) {
+            faults.add(&path, format_args!("another agent is `{subject}` at the same issuer"));
+        }
+        let spiffe = agent.spiffe.as_deref().and_then(|text| {
+            let id = SpiffeId::parse(text);
+            if id.is_none() {
+                faults.add(format_args!("{path}.spiffe"), format_args!("found `{text}`, expected a SPIFFE id"));
+            }
+            if let Some(other) = spiffe_ids.insert(text, at) {
+                faults.add(format_args!("{path}.spiffe"), format_args!("agents[{other}] has the same SPIFFE id"));
+            }
+            id
+        });
+        agents.push(Agent {
+            id: agent.id.as_str().into(),
+            issuer: issuer.into(),
+            act_issuer: act_issuer.into(),
+            subject: subject.into(),
+            spiffe,
+            ceiling: ceiling(&agent.scopes, &format!("{path}.scopes"), faults),
+        });
+    }
+    Agents::new(agents)
+}
+
+fn ceiling(scopes: &[String], path: &str, faults: &mut Faults) -> Ceiling {
+    if scopes == ["*"] {
+        return Ceiling::Unlimited;
+    }
+    let mut sorted = scope_list(scopes, path, faults);
+    sorted.sort_unstable();
+    Ceiling::Scopes(sorted)
+}
+
+/// Scopes as RFC 6749 section 3.3 writes them.
+pub(super) fn scope_list(scopes: &[String], path: &str, faults: &mut Faults) -> Vec<Box<str>> {
+    for (at, scope) in scopes.iter().enumerate() {
+        if scope == "*" || !is_scope_token(scope) {
+            faults.add(
+                format_args!("{path}[{at}]"),
+                format_args!("found `{scope}`, expected a scope without spaces, quotes or wildcard"),
+            );
+        }
+    }
+    scopes.iter().map(|scope| scope.as_str().into()).collect()
+}
+
+fn enforcement(config: &written::Config, warnings: &mut Faults) -> Enforcement {
+    config.enforcement.iter().fold(Enforcement::default(), |enforcement, (check, mode)| {
+        let check = match check {
+            written::ObservableCheck::Audience => Check::Audience,
+            written::ObservableCheck::Delegation => Check::Delegation,
+            written::ObservableCheck::Caller => Check::Caller,
+            written::ObservableCheck::Scopes => Check::Scopes,
+        };
+        match mode {
+            written::Mode::Enforce => enforcement,
+            written::Mode::Observe => {
+                warnings.add(format_args!("enforcement.{check}"), "is only observed: what it would refuse is allowed");
+                enforcement.observing(check)
+            }
+        }
+    })
+}
+
+/// Agents by the name the configuration gives them.
+pub(super) struct AgentNames<'a> {
+    pub(super) agents: &'a Agents,
+    by_id: HashMap<&'a str, AgentIndex>,
+}
+
+impl<'a> AgentNames<'a> {
+    fn new(agents: &'a Agents) -> Self {
+        Self { agents, by_id: agents.iter().map(|(index, agent)| (agent.id.as_ref(), index)).collect() }
+    }
+
+    pub(super) fn resolve(&self, id: &str, path: impl std::fmt::Display, faults: &mut Faults) -> Option<AgentIndex> {
+        let found = self.by_id.get(id).copied();
+        if found.is_none() {
+            faults.add(path, format_args!("`{id}` is none of `agents`"));
+        }
+        found
+    }
+}

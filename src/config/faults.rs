@@ -1,0 +1,61 @@
+//! What is wrong with a configuration: every fault of a file at once, each with its path in it.
+
+use std::fmt;
+
+/// One fault: where in the file, and what was found and expected there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Such as `services[0].routes[2].match.path`; empty for the file as a whole.
+    pub path: String,
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.path, self.message) }
+    }
+}
+
+/// Faults as they are found.
+#[derive(Debug, Default)]
+pub(super) struct Faults(Vec<Fault>);
+
+impl Faults {
+    pub(super) fn add(&mut self, path: impl fmt::Display, message: impl fmt::Display) {
+        self.0.push(Fault { path: path.to_string(), message: message.to_string() });
+    }
+
+    pub(super) fn into_vec(self) -> Vec<Fault> {
+        self.0
+    }
+}
+
+/// `/services/0/routes` (RFC 6901) as `services[0].routes`.
+pub(super) fn dotted(pointer: &str) -> String {
+    let mut path = String::new();
+    for part in pointer.split('/').skip(1) {
+        if part.bytes().all(|b| b.is_ascii_digit()) {
+            path.push('[');
+            path.push_str(part);
+            path.push(']');
+        } else {
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(&part.replace("~1", "/").replace("~0", "~"));
+        }
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pointer_reads_as_a_path() {
+        assert_eq!(dotted(""), "");
+        assert_eq!(dotted("/services/0/routes/12/match"), "services[0].routes[12].match");
+        assert_eq!(dotted("/enforcement/a~1b"), "enforcement.a/b");
+    }
+}

@@ -1,0 +1,57 @@
+//! The files a configuration is made of.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest;
+
+use super::faults::Faults;
+
+/// Nothing an operator writes by hand is larger, bytes.
+const MAX_FILE: u64 = 4 * 1024 * 1024;
+
+/// Reads files relative to one folder, and remembers which and what was in them.
+pub(super) struct Files<'a> {
+    folder: &'a Path,
+    read: Vec<PathBuf>,
+    hash: digest::Context,
+}
+
+impl<'a> Files<'a> {
+    pub(super) fn new(folder: &'a Path) -> Self {
+        Self { folder, read: Vec::new(), hash: digest::Context::new(&digest::SHA256) }
+    }
+
+    /// The content of `name`, or a fault at `path`.
+    pub(super) fn read(&mut self, name: impl AsRef<Path>, path: &str, faults: &mut Faults) -> Option<Vec<u8>> {
+        let file = self.folder.join(name);
+        self.read.push(file.clone());
+        match read_bounded(&file) {
+            Ok(bytes) => {
+                self.hash.update(&(bytes.len() as u64).to_be_bytes());
+                self.hash.update(&bytes);
+                Some(bytes)
+            }
+            Err(error) => {
+                faults.add(path, format_args!("can't read `{}`: {error}", file.display()));
+                None
+            }
+        }
+    }
+
+    /// The files read, and a short digest of all they held.
+    pub(super) fn finish(self) -> (Vec<PathBuf>, String) {
+        let digest = self.hash.finish();
+        let revision = digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        (self.read, revision)
+    }
+}
+
+fn read_bounded(file: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(file)?.take(MAX_FILE.saturating_add(1)).read_to_end(&mut bytes)?;
+    if read as u64 > MAX_FILE {
+        return Err(std::io::Error::other(format!("it is larger than {MAX_FILE} bytes")));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,71 @@
+//! Configuration: one YAML file, read whole or refused whole.
+//!
+//! [`written`] is what an operator writes; [`settings`] is what the program uses; [`load`] turns
+//! the first into the second and reports every fault at once.
+
+mod build;
+mod faults;
+mod files;
+mod issuers;
+mod parse;
+mod services;
+mod settings;
+pub mod written;
+
+use std::path::Path;
+
+pub use faults::Fault;
+pub(crate) use issuers::{is_safe, next_generation};
+pub use parse::schema;
+pub use settings::{
+    IssuerSettings, KeyLocation, KeySource, Listen, ProcessSettings, RemoteKeys, ReplaySettings, Settings, Upstream,
+};
+
+use self::faults::Faults;
+use self::files::Files;
+
+/// Reads the configuration `file` and every file it names, relative to its own folder.
+///
+/// # Errors
+/// Every fault found, structure first: what its parts mean can only be told once they are there.
+pub fn load(file: &Path) -> Result<Settings, Vec<Fault>> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let mut files = Files::new(folder);
+    let mut faults = Faults::default();
+    let Some(bytes) = file.file_name().and_then(|name| files.read(name, "", &mut faults)) else {
+        if file.file_name().is_none() {
+            faults.add("", format_args!("`{}` is not a file", file.display()));
+        }
+        return Err(faults.into_vec());
+    };
+    let Ok(text) = std::str::from_utf8(&bytes) else {
+        faults.add("", "not UTF-8");
+        return Err(faults.into_vec());
+    };
+    read(text, files)
+}
+
+/// As [`load`], from text instead of a file; the files it names are relative to `folder`.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_text(text: &str, folder: &Path) -> Result<Settings, Vec<Fault>> {
+    read(text, Files::new(folder))
+}
+
+fn read(text: &str, mut files: Files<'_>) -> Result<Settings, Vec<Fault>> {
+    let config = parse::parse(text)?;
+    let (mut faults, mut warnings) = (Faults::default(), Faults::default());
+    let settings = build::build(&config, &mut files, &mut faults, &mut warnings);
+    let faults = faults.into_vec();
+    match settings {
+        Some(mut settings) if faults.is_empty() => {
+            let (files, revision) = files.finish();
+            settings.files = files;
+            settings.revision = revision.into();
+            settings.warnings = warnings.into_vec();
+            Ok(settings)
+        }
+        Some(_) | None => Err(faults),
+    }
+}

@@ -1,0 +1,94 @@
+//! YAML bytes to the configuration as written, or every structural fault at once.
+//!
+//! Serde stops at the first fault, so the document is first held against the same JSON Schema
+//! that `hopgate schema` prints, which reports them all.
+
+use jsonschema::ValidationError;
+use jsonschema::error::ValidationErrorKind;
+use schemars::Schema;
+use serde_json::Value;
+
+use super::faults::{Fault, Faults, dotted};
+use super::written::Config;
+
+/// The JSON Schema of the configuration file.
+#[must_use]
+pub fn schema() -> Schema {
+    schemars::schema_for!(Config)
+}
+
+/// Reads `text` as a configuration.
+///
+/// # Errors
+/// Every place where it is not one.
+pub(super) fn parse(text: &str) -> Result<Config, Vec<Fault>> {
+    let mut faults = Faults::default();
+    let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
+    let document: Value = match serde_saphyr::from_str_with_options(text, options) {
+        Ok(document) => document,
+        Err(error) => {
+            faults.add("", format_args!("not YAML that can be read: {error}"));
+            return Err(faults.into_vec());
+        }
+    };
+    match jsonschema::validator_for(&schema().to_value()) {
+        Ok(validator) => validator.iter_errors(&document).for_each(|error| report(&error, &mut faults)),
+        Err(error) => faults.add("", format_args!("the schema itself can't be used: {error}")),
+    }
+    let faults = faults.into_vec();
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    // What a schema can't say (such as a number too large for its unit) is left to the types.
+    serde_json::from_value(document).map_err(|error| vec![Fault { path: String::new(), message: error.to_string() }])
+}
+
+fn report(error: &ValidationError<'_>, faults: &mut Faults) {
+    let path = dotted(error.instance_path().as_str());
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            for name in unexpected {
+                faults.add(&path, format_args!("unknown field `{name}`"));
+            }
+        }
+        ValidationErrorKind::Required { property } => {
+            let name = property.as_str().unwrap_or_default();
+            faults.add(&path, format_args!("field `{name}` is missing"));
+        }
+        ValidationErrorKind::Type { kind } => {
+            let expected = match kind {
+                jsonschema::error::TypeKind::Single(one) => one.to_string(),
+                jsonschema::error::TypeKind::Multiple(set) => {
+                    set.iter().map(|one| one.to_string()).filter(|one| one != "null").collect::<Vec<_>>().join(" or ")
+                }
+            };
+            faults.add(path, format_args!("found {}, expected {expected}", shown(error.instance())));
+        }
+        ValidationErrorKind::Enum { options } => {
+            faults.add(path, format_args!("found {}, expected one of {options}", shown(error.instance())));
+        }
+        ValidationErrorKind::Pattern { pattern } => {
+            faults.add(path, format_args!("found {}, expected a match of {pattern}", shown(error.instance())));
+        }
+        ValidationErrorKind::MinItems { .. } | ValidationErrorKind::MinLength { .. } => {
+            faults.add(path, "must not be empty");
+        }
+        // An optional object: the branch that is not null tells what is wrong.
+        ValidationErrorKind::AnyOf { context } => {
+            context.first().into_iter().flatten().for_each(|inner| report(inner, faults));
+        }
+        // The bounds of numbers; jsonschema's words name the value and the limit.
+        _ => faults.add(path, error),
+    }
+}
+
+/// `value` as the operator wrote it, short.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "a mapping".to_owned(),
+        Value::Null => "nothing".to_owned(),
+        Value::String(text) => format!("`{text}`"),
+        Value::Bool(_) | Value::Number(_) => format!("`{value}`"),
+    }
+}

@@ -1,0 +1,240 @@
+//! The `services` of the configuration, with their routes and delegation rules.
+
+use std::collections::HashSet;
+
+use url::Url;
+
+use super::build::{AgentNames, scope_list};
+use super::faults::Faults;
+use super::written;
+use crate::authz::{
+    Allowed, BindCaller, CanonicalPath, Ceiling, Delegation, Pair, PairSubject, PriorActors, Route, Routes, Service,
+    Services,
+};
+
+/// Depth where the operator says nothing. The Actor Profile draft asks for a local maximum and
+/// for at least four across domains.
+const DEFAULT_MAX_DEPTH: u8 = 4;
+
+pub(super) fn build(
+    config: &written::Config,
+    names: &AgentNames<'_>,
+    faults: &mut Faults,
+    warnings: &mut Faults,
+) -> Services {
+    let mut seen = HashSet::new();
+    let mut services = Vec::new();
+    for (at, service) in config.services.iter().enumerate() {
+        let path = format!("services[{at}]");
+        if !seen.insert(service.name.as_str()) {
+            faults.add(&path, format_args!("`{}` is configured twice", service.name));
+        }
+        services.push(one(service, &path, names, faults, warnings));
+    }
+    Services::new(services)
+}
+
+fn one(
+    written: &written::Service,
+    path: &str,
+    names: &AgentNames<'_>,
+    faults: &mut Faults,
+    warnings: &mut Faults,
+) -> Service {
+    let agent = written.agent.as_ref().and_then(|id| names.resolve(id, format_args!("{path}.agent"), faults));
+    let mut audiences: Vec<Box<str>> = vec![written.audience.as_str().into()];
+    audiences.extend(written.audience_aliases.iter().map(|alias| alias.as_str().into()));
+    for (at, audience) in audiences.iter().enumerate() {
+        if audience.is_empty() || audience.contains('*') {
+            faults.add(
+                format_args!("{path}: audience {at}"),
+                format_args!("found `{audience}`, expected an exact identifier: audiences are not patterns"),
+            );
+        }
+    }
+    let mut routes = Routes::default();
+    let mut seen = HashSet::new();
+    for (at, route) in written.routes.iter().enumerate() {
+        let path = format!("{path}.routes[{at}]");
+        if !seen.insert(route.name.as_str()) {
+            faults.add(&path, format_args!("`{}` is configured twice", route.name));
+        }
+        let rule = delegation(&written.delegation, &route.delegation, &path, names, faults);
+        review(route, &rule, names, &path, warnings);
+        let built = Route {
+            name: route.name.as_str().into(),
+            scopes: scope_list(&route.scopes, &format!("{path}.scopes"), faults),
+            delegation: rule,
+            single_use: route.single_use,
+        };
+        let Some(methods) = methods(&route.matches, &path, faults) else { continue };
+        if check_template(&route.matches.path, &path, faults)
+            && let Err(conflict) = routes.add(&methods, &route.matches.path, built)
+        {
+            faults.add(format_args!("{path}.match.path"), format_args!("`{}`: {}", route.matches.path, conflict.0));
+        }
+    }
+    Service {
+        name: written.name.as_str().into(),
+        resource_metadata: resource_metadata(written, path, faults),
+        audiences,
+        single_audience: written.single_audience,
+        agent,
+        routes,
+    }
+}
+
+fn methods<'a>(matches: &'a written::Match, path: &str, faults: &mut Faults) -> Option<Vec<&'a str>> {
+    let methods: Vec<&str> = match (&matches.method, &matches.methods) {
+        (Some(one), None) => vec![one],
+        (None, Some(several)) if !several.is_empty() => several.iter().map(String::as_str).collect(),
+        (Some(_) | None, _) => {
+            faults.add(format_args!("{path}.match"), "expected either `method` or a list of `methods`");
+            return None;
+        }
+    };
+    for method in &methods {
+        if method.is_empty() || !method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') {
+            // RFC 9110 section 9.1: methods are case-sensitive, and those in use are upper case.
+            faults.add(
+                format_args!("{path}.match"),
+                format_args!("found method `{method}`, expected upper case such as `GET`"),
+            );
+        }
+    }
+    Some(methods)
+}
+
+/// A template whose literal parts could never be sent canonically would never match.
+fn check_template(template: &str, path: &str, faults: &mut Faults) -> bool {
+    let mut sample = String::new();
+    let mut rest = template;
+    while let Some((literal, behind)) = rest.split_once('{') {
+        sample.push_str(literal);
+        sample.push('x');
+        rest = behind.split_once('}').map_or("", |(_, rest)| rest);
+    }
+    sample.push_str(rest);
+    match CanonicalPath::parse(&sample) {
+        Ok(_) => true,
+        Err(ambiguous) => {
+            faults.add(
+                format_args!("{path}.match.path"),
+                format_args!("found `{template}`, expected a canonical path template: it has {}", ambiguous.0),
+            );
+            false
+        }
+    }
+}
+
+/// The rule of a route: what it says itself, else what its service says, else the defaults.
+fn delegation(
+    service: &written::Delegation,
+    route: &written::Delegation,
+    path: &str,
+    names: &AgentNames<'_>,
+    faults: &mut Faults,
+) -> Delegation {
+    let path = format!("{path}.delegation");
+    let actors_written = route.actors.as_ref().or(service.actors.as_ref());
+    let prior_written = route.prior_actors.as_ref().or(service.prior_actors.as_ref());
+    let unrestricted = route.unrestricted_prior_actors.or(service.unrestricted_prior_actors).unwrap_or(false);
+    if unrestricted && prior_written.is_some() {
+        faults.add(&path, "`prior_actors` and `unrestricted_prior_actors` exclude each other");
+    }
+    let mut allowed = |written: Option<&Vec<String>>, field: &str| match written {
+        None => Allowed::AnyAgent,
+        Some(ids) => Allowed::These(
+            ids.iter().filter_map(|id| names.resolve(id, format_args!("{path}.{field}"), faults)).collect(),
+        ),
+    };
+    let actors = allowed(actors_written, "actors");
+    let prior = match prior_written {
+        Some(_) => allowed(prior_written, "prior_actors"),
+        None => actors.clone(),
+    };
+    let pairs = route.pairs.as_ref().or(service.pairs.as_ref()).map(|pairs| {
+        pairs
+            .iter()
+            .filter_map(|pair| {
+                let actor = names.resolve(&pair.actor, format_args!("{path}.pairs"), faults)?;
+                let subject =
+                    if pair.subject == "*" { PairSubject::Any } else { PairSubject::Is(pair.subject.as_str().into()) };
+                Some(Pair { subject, actor })
+            })
+            .collect()
+    });
+    Delegation {
+        max_depth: usize::from(route.max_depth.or(service.max_depth).unwrap_or(DEFAULT_MAX_DEPTH)),
+        require_actor: route.require_actor.or(service.require_actor).unwrap_or(false),
+        actors,
+        prior_actors: if unrestricted { PriorActors::Unrestricted } else { PriorActors::Only(prior) },
+        pairs,
+        bind_caller: match route.bind_caller.or(service.bind_caller).unwrap_or_default() {
+            written::BindCaller::None => BindCaller::No,
+            written::BindCaller::Spiffe => BindCaller::Spiffe,
+        },
+    }
+}
+
+/// What is allowed and likely a mistake.
+fn review(route: &written::Route, rule: &Delegation, names: &AgentNames<'_>, path: &str, warnings: &mut Faults) {
+    if route.scopes.is_empty() {
+        warnings.add(format_args!("{path}.scopes"), "no scope is needed: any token for this service opens the route");
+    }
+    if rule.bind_caller == BindCaller::No && names.agents.iter().any(|(_, agent)| agent.spiffe.is_some()) {
+        warnings.add(
+            format_args!("{path}.delegation.bind_caller"),
+            "agents have SPIFFE ids and this route does not compare them: a token stolen from one works for another",
+        );
+    }
+    if rule.max_depth == 0 && rule.require_actor {
+        warnings.add(format_args!("{path}.delegation"), "an actor is required and none is allowed: nothing can pass");
+    }
+    for (_, agent) in names.agents.iter() {
+        let listed = match &rule.actors {
+            Allowed::AnyAgent => false,
+            Allowed::These(agents) => {
+                agents.iter().any(|index| names.agents.get(*index).is_some_and(|a| a.id == agent.id))
+            }
+        };
+        if listed && rule.bind_caller == BindCaller::Spiffe && agent.spiffe.is_none() {
+            warnings.add(
+                format_args!("{path}.delegation.actors"),
+                format_args!("`{}` has no `spiffe`, so `bind_caller` always refuses it", agent.id),
+            );
+        }
+        let short = route.scopes.iter().find(|scope| !agent.ceiling.allows(scope));
+        if let (true, Some(scope), Ceiling::Scopes(_)) = (listed, short, &agent.ceiling) {
+            warnings.add(
+                format_args!("{path}.scopes"),
+                format_args!("`{scope}` is above the ceiling of `{}`, so the route always refuses it", agent.id),
+            );
+        }
+    }
+}
+
+/// RFC 9728 section 3.1: the well-known path goes between host and path of the resource.
+fn resource_metadata(written: &written::Service, path: &str, faults: &mut Faults) -> Option<Box<str>> {
+    if let Some(text) = &written.resource_metadata {
+        return match Url::parse(text) {
+            // It is sent inside a quoted string, so it must hold neither quotes nor controls.
+            Ok(url)
+                if url.host().is_some()
+                    && !text.contains(['"', '\\'])
+                    && text.bytes().all(|b| b.is_ascii_graphic()) =>
+            {
+                Some(text.as_str().into())
+            }
+            Ok(_) | Err(_) => {
+                faults.add(format_args!("{path}.resource_metadata"), format_args!("found `{text}`, expected a URL"));
+                None
+            }
+        };
+    }
+    let mut url = Url::parse(&written.audience).ok().filter(|url| matches!(url.scheme(), "https" | "http"))?;
+    let resource_path = url.path().strip_suffix('/').filter(|rest| rest.is_empty()).unwrap_or(url.path()).to_owned();
+    url.set_path(&format!("/.well-known/oauth-protected-resource{resource_path}"));
+    url.set_fragment(None);
+    Some(url.as_str().into())
+}

@@ -1,0 +1,97 @@
+//! The configuration as the program uses it: every name resolved, every value checked.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use super::faults::Fault;
+use crate::authz::{Agents, Enforcement, Issuer, Services};
+
+/// A configuration that can be served.
+#[derive(Debug)]
+pub struct Settings {
+    /// First 12 hex digits of the SHA-256 over the configuration and the key files it names.
+    pub revision: Arc<str>,
+    pub process: ProcessSettings,
+    pub upstream: Upstream,
+    pub issuers: Vec<IssuerSettings>,
+    pub agents: Arc<Agents>,
+    pub services: Services,
+    pub enforcement: Enforcement,
+    /// Longest access token, bytes.
+    pub token_limit: usize,
+    /// What is allowed and likely a mistake.
+    pub warnings: Vec<Fault>,
+    /// Every file read; a change of one makes a new configuration.
+    pub files: Vec<PathBuf>,
+}
+
+/// What is fixed for the life of the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessSettings {
+    pub listen: Listen,
+    pub admin: SocketAddr,
+    pub replay: ReplaySettings,
+    /// Decision records waiting to be written.
+    pub audit_queue: usize,
+    /// Checks in progress at once.
+    pub concurrency: usize,
+    /// Largest `CheckRequest`, bytes.
+    pub message_bytes: usize,
+    pub verified_tokens: usize,
+    pub drain: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    Unix { path: PathBuf, mode: u32 },
+    Loopback(SocketAddr),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplaySettings {
+    pub capacity: usize,
+    pub accept_tokens_issued_before_start: bool,
+}
+
+/// What the service behind Envoy gets to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    pub forward_token: bool,
+    pub identity_headers: bool,
+}
+
+/// An issuer, with its keys already there if they come from a file.
+#[derive(Clone, Debug)]
+pub struct IssuerSettings {
+    pub issuer: Issuer,
+    pub keys: KeySource,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    File,
+    Remote(RemoteKeys),
+}
+
+/// Keys that are fetched and refreshed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteKeys {
+    pub location: KeyLocation,
+    pub refresh: Duration,
+    pub max_stale: Duration,
+    pub cooldown: Duration,
+    pub insecure: bool,
+    /// PEM certificates to trust beside the system's.
+    pub ca_pem: Option<Vec<u8>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyLocation {
+    JwksUri(Url),
+    /// By the metadata of the issuer with this identifier.
+    Discovery(Url),
+}

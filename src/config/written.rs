@@ -1,0 +1,435 @@
+//! The configuration as an operator writes it. Its field names are API: `hopgate schema` prints
+//! them, a test freezes them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer};
+
+/// hopgate's configuration file.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where Envoy asks: `unix:/path/to.sock`, or a loopback address such as `127.0.0.1:9191`.
+    pub listen: String,
+    /// Permissions of the Unix socket, octal, as text.
+    #[serde(default = "default_socket_mode")]
+    #[schemars(regex(pattern = "^0?[0-7]{3}$"))]
+    pub socket_mode: String,
+    /// Address of `/livez`, `/readyz` and `/metrics`.
+    #[serde(default = "default_admin")]
+    pub admin: String,
+    /// The authorization servers whose tokens are accepted.
+    #[schemars(length(min = 1))]
+    pub issuers: Vec<Issuer>,
+    /// The agents that may act, and how far each may ever reach.
+    #[serde(default)]
+    pub agents: Vec<Agent>,
+    /// The services protected by this hopgate, usually one.
+    #[schemars(length(min = 1))]
+    pub services: Vec<Service>,
+    #[serde(default)]
+    pub upstream: Upstream,
+    #[serde(default)]
+    pub replay: Replay,
+    #[serde(default)]
+    pub audit: Audit,
+    /// Checks that only record what they would refuse.
+    #[serde(default)]
+    pub enforcement: BTreeMap<ObservableCheck, Mode>,
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// An authorization server.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Issuer {
+    /// The exact `iss` of its tokens.
+    pub issuer: String,
+    /// Where its keys are. Without it they are discovered (RFC 8414, then `OpenID` Connect).
+    #[serde(default)]
+    pub jwks: Option<Jwks>,
+    /// Signature algorithms accepted.
+    #[serde(default = "default_algorithms")]
+    #[schemars(length(min = 1))]
+    pub algorithms: Vec<AlgorithmName>,
+    /// Longest `exp - iat` accepted.
+    #[serde(default = "default_max_lifetime")]
+    pub max_lifetime: Span,
+    /// How far its clock may be from ours.
+    #[serde(default = "default_clock_skew")]
+    pub clock_skew: Span,
+    /// Values of the header `typ` that mark an access token. RFC 9068 knows `at+jwt`.
+    #[serde(default = "default_token_types")]
+    #[schemars(length(min = 1))]
+    pub token_types: Vec<String>,
+    /// The claim that holds the scopes.
+    #[serde(default)]
+    pub scope_claim: ScopeClaim,
+    /// Claims RFC 9068 requires and this issuer leaves out.
+    #[serde(default)]
+    pub optional_claims: Vec<OptionalClaim>,
+    /// How often the keys are fetched anew.
+    #[serde(default = "default_refresh")]
+    pub refresh: Span,
+    /// How long keys are used when they can't be fetched.
+    #[serde(default = "default_max_stale")]
+    pub max_stale: Span,
+    /// Shortest time between two fetches for a `kid` that is not known.
+    #[serde(default = "default_cooldown")]
+    pub cooldown: Span,
+    /// Allow plain `http` beyond loopback. Whoever is on the way can then replace the keys.
+    #[serde(default)]
+    pub insecure: bool,
+    /// PEM file of the certificate authorities to trust for this issuer, beside the system's.
+    #[serde(default)]
+    pub ca_file: Option<String>,
+}
+
+/// Exactly one of the two.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Jwks {
+    #[serde(default)]
+    pub uri: Option<String>,
+    /// Relative to the configuration file.
+    #[serde(default)]
+    pub file: Option<String>,
+}
+
+/// An agent.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Agent {
+    /// Its name in this file and in records.
+    #[schemars(length(min = 1))]
+    pub id: String,
+    /// Its `act.sub`, and its `client_id` where it calls for itself. Defaults to `id`.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// The issuer that may name it; needed where there are several issuers.
+    #[serde(default)]
+    pub issuer: Option<String>,
+    /// The `act.iss` its issuer names it under, where that is not the issuer itself.
+    #[serde(default)]
+    pub act_issuer: Option<String>,
+    /// Its workload identity in the mesh.
+    #[serde(default)]
+    pub spiffe: Option<String>,
+    /// The scopes it may ever use (its ceiling); `["*"]` sets none.
+    pub scopes: Vec<String>,
+}
+
+/// A protected service.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    #[schemars(length(min = 1))]
+    pub name: String,
+    /// Its identifier in `aud`, compared exactly.
+    #[schemars(length(min = 1))]
+    pub audience: String,
+    /// Other identifiers accepted in `aud`.
+    #[serde(default)]
+    pub audience_aliases: Vec<String>,
+    /// Refuse tokens that are for other services too.
+    #[serde(default)]
+    pub single_audience: bool,
+    /// The agent this service is itself: a chain that holds it has come full circle.
+    #[serde(default)]
+    pub agent: Option<String>,
+    /// URL of its protected resource metadata (RFC 9728). Derived from an `https` audience.
+    #[serde(default)]
+    pub resource_metadata: Option<String>,
+    #[serde(default)]
+    pub delegation: Delegation,
+    /// What may be called. Anything else is refused.
+    #[schemars(length(min = 1))]
+    pub routes: Vec<Route>,
+}
+
+/// What is asked of the chain of actors. On a route, what is left out is taken from the service.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Delegation {
+    /// Most actors in a chain, inclusive; 0 forbids delegation. Default 4.
+    #[serde(default)]
+    #[schemars(range(max = 32))]
+    pub max_depth: Option<u8>,
+    /// Refuse tokens without `act`. Default false.
+    #[serde(default)]
+    pub require_actor: Option<bool>,
+    /// `spiffe`: the acting agent must be the mTLS peer. Default `none`.
+    #[serde(default)]
+    pub bind_caller: Option<BindCaller>,
+    /// Agents that may be the current actor. Default: every agent of this file.
+    #[serde(default)]
+    pub actors: Option<Vec<String>>,
+    /// Agents that may be prior actors. Default: as `actors`.
+    #[serde(default)]
+    pub prior_actors: Option<Vec<String>>,
+    /// Take prior actors as mere information, as RFC 8693 section 4.1 does: unknown ones pass.
+    #[serde(default)]
+    pub unrestricted_prior_actors: Option<bool>,
+    /// The only pairs of subject and current actor that are allowed. Default: all.
+    #[serde(default)]
+    pub pairs: Option<Vec<Pair>>,
+}
+
+/// A person and the agent that may act for them.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pair {
+    /// A `sub`, or `*` for any.
+    pub subject: String,
+    /// An agent of this file.
+    pub actor: String,
+}
+
+/// One thing that may be called.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    #[schemars(length(min = 1))]
+    pub name: String,
+    #[serde(rename = "match")]
+    pub matches: Match,
+    /// Scopes the token must hold, all of them.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// Each token opens this route once.
+    #[serde(default)]
+    pub single_use: bool,
+    #[serde(default)]
+    pub delegation: Delegation,
+}
+
+/// `method` or `methods`, and a path template such as `/invoices/{id}` or `/files/{*rest}`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Match {
+    #[serde(default)]
+    pub method: Option<String>,
+    #[serde(default)]
+    pub methods: Option<Vec<String>>,
+    pub path: String,
+}
+
+/// What the service behind Envoy gets to see.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Upstream {
+    /// Pass the access token on. It was issued for this hop; a service that keeps it can replay it.
+    pub forward_token: bool,
+    /// Tell the service who called, in `x-hopgate-…` headers.
+    pub identity_headers: bool,
+}
+
+/// Where single-use tokens are remembered.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Replay {
+    pub store: ReplayStore,
+    /// Most tokens remembered at once; further ones are refused until some expire.
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub capacity: u32,
+    /// Whether tokens issued before this process started open single-use routes. They may have
+    /// been used before a restart.
+    pub accept_tokens_issued_before_start: bool,
+}
+
+/// Where decision records go.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    pub destination: AuditDestination,
+    /// What happens to a call whose record finds no room.
+    pub on_overflow: OnOverflow,
+    /// Records waiting to be written.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub queue: u32,
+}
+
+/// Bounds of the process.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Checks in progress at once; further ones are answered 503.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub concurrency: u32,
+    /// Largest `CheckRequest`, bytes; larger ones are answered 503.
+    #[schemars(range(min = 16_384, max = 67_108_864))]
+    pub message_bytes: u32,
+    /// Longest access token, bytes.
+    #[schemars(range(min = 256, max = 65_536))]
+    pub token_bytes: u32,
+    /// Verified tokens remembered (about 1 KiB each).
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub verified_tokens: u32,
+    /// How long calls may finish after SIGTERM.
+    pub drain: Span,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum AlgorithmName {
+    ES256,
+    ES384,
+    EdDSA,
+    RS256,
+    RS384,
+    RS512,
+    PS256,
+    PS384,
+    PS512,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ScopeClaim {
+    #[default]
+    Scope,
+    Scp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OptionalClaim {
+    ClientId,
+    Jti,
+    Iat,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BindCaller {
+    #[default]
+    None,
+    Spiffe,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ObservableCheck {
+    Audience,
+    Delegation,
+    Caller,
+    Scopes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    Enforce,
+    Observe,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ReplayStore {
+    Memory,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AuditDestination {
+    Stdout,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnOverflow {
+    Deny,
+}
+
+/// A span of time as people write it: `30s`, `15m`, `24h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        humantime::parse_duration(&text).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for Span {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Span".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A span of time: a number and one of ms, s, m, h, d.",
+            "pattern": "^[0-9]+(ms|s|m|h|d)$",
+        })
+    }
+}
+
+impl Default for Upstream {
+    fn default() -> Self {
+        Self { forward_token: false, identity_headers: true }
+    }
+}
+
+impl Default for Replay {
+    fn default() -> Self {
+        Self { store: ReplayStore::Memory, capacity: 1_000_000, accept_tokens_issued_before_start: false }
+    }
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { destination: AuditDestination::Stdout, on_overflow: OnOverflow::Deny, queue: 8192 }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            concurrency: 1024,
+            message_bytes: 4 * 1024 * 1024,
+            token_bytes: 8192,
+            verified_tokens: 10_000,
+            drain: Span(Duration::from_secs(10)),
+        }
+    }
+}
+
+fn default_socket_mode() -> String {
+    "0660".to_owned()
+}
+
+fn default_admin() -> String {
+    "127.0.0.1:9902".to_owned()
+}
+
+fn default_algorithms() -> Vec<AlgorithmName> {
+    vec![AlgorithmName::ES256, AlgorithmName::EdDSA]
+}
+
+fn default_token_types() -> Vec<String> {
+    vec!["at+jwt".to_owned()]
+}
+
+fn default_max_lifetime() -> Span {
+    Span(Duration::from_secs(15 * 60))
+}
+
+fn default_clock_skew() -> Span {
+    Span(Duration::from_secs(30))
+}
+
+fn default_refresh() -> Span {
+    Span(Duration::from_secs(5 * 60))
+}
+
+fn default_max_stale() -> Span {
+    Span(Duration::from_secs(24 * 60 * 60))
+}
+
+fn default_cooldown() -> Span {
+    Span(Duration::from_secs(30))
+}
