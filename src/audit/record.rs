@@ -1,0 +1,165 @@
+//! The fields of a decision record. They are API: `proto/hopgate/decision/v1/decision.proto`
+//! documents them and a test freezes them.
+
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use super::clean::clean;
+use crate::authz::{Actor, Check, Claims, Findings, Mode, Reason, Snapshot, Trail};
+
+/// What a record is made from.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    pub time: SystemTime,
+    pub decision_id: &'a str,
+    pub trace_id: Option<&'a str>,
+    pub request_id: Option<&'a str>,
+    pub method: &'a str,
+    /// Without the query, which may hold secrets.
+    pub path: &'a str,
+    pub grpc: bool,
+    /// As Envoy reported it; shown when it is no SPIFFE id.
+    pub peer: Option<&'a str>,
+    pub snapshot: &'a Snapshot,
+    pub findings: &'a Findings,
+    pub trail: &'a Trail,
+    /// `None`: allowed.
+    pub refused: Option<Reason>,
+    pub duration: Duration,
+}
+
+/// One decision. Only what the issuer's signature covers stands at the top; what a token merely
+/// claims stands under `claimed`, so that a query for a subject never finds a forgery.
+#[derive(Debug, Serialize)]
+pub struct Record<'a> {
+    time: String,
+    decision: &'static str,
+    reason: Option<&'static str>,
+    check: Option<&'static str>,
+    would_deny: Vec<&'static str>,
+    enforcement: &'static str,
+    decision_id: &'a str,
+    trace_id: Option<Cow<'a, str>>,
+    request_id: Option<Cow<'a, str>>,
+    service: Option<&'a str>,
+    route: Option<&'a str>,
+    protocol: &'static str,
+    method: Cow<'a, str>,
+    path: Cow<'a, str>,
+    peer: Option<Cow<'a, str>>,
+    token_verified: bool,
+    #[serde(flatten)]
+    identity: Identity<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claimed: Option<Identity<'a>>,
+    token_id: Option<String>,
+    scopes_required: Vec<&'a str>,
+    scopes_held: Vec<Cow<'a, str>>,
+    acr: Option<Cow<'a, str>>,
+    auth_time: Option<i64>,
+    snapshot: &'a str,
+    duration_us: u64,
+}
+
+/// Who acts for whom, as one token says.
+#[derive(Debug, Default, Serialize)]
+struct Identity<'a> {
+    issuer: Option<Cow<'a, str>>,
+    subject: Option<Cow<'a, str>>,
+    client_id: Option<Cow<'a, str>>,
+    actor: Option<Cow<'a, str>>,
+    actor_chain: Vec<Cow<'a, str>>,
+    delegation_depth: usize,
+    audience: Vec<Cow<'a, str>>,
+    jti: Option<Cow<'a, str>>,
+}
+
+impl<'a> Record<'a> {
+    #[must_use]
+    pub fn new(facts: &Facts<'a>) -> Self {
+        let findings = facts.findings;
+        let verified = findings.token.verified();
+        let claims = findings.token.claims();
+        let identity = |claims: Option<&'a Claims>| claims.map(Identity::of);
+        Self {
+            time: humantime::format_rfc3339_millis(facts.time).to_string(),
+            decision: if facts.refused.is_some() { "deny" } else { "allow" },
+            reason: facts.refused.map(Reason::code),
+            check: facts.refused.map(|reason| reason.check().name()),
+            would_deny: facts.trail.would_refuse().map(Reason::code).collect(),
+            enforcement: enforcement(facts.snapshot),
+            decision_id: facts.decision_id,
+            trace_id: facts.trace_id.map(clean),
+            request_id: facts.request_id.map(clean),
+            service: findings.service.as_ref().map(|service| service.name.as_ref()),
+            route: findings.route.as_ref().map(|route| route.name.as_ref()),
+            protocol: if facts.grpc { "grpc" } else { "http" },
+            method: clean(facts.method),
+            path: clean(facts.path),
+            peer: findings.peer.as_ref().map(|peer| Cow::Borrowed(peer.as_str())).or(facts.peer.map(clean)),
+            token_verified: verified.is_some(),
+            identity: identity(claims.filter(|_| verified.is_some())).unwrap_or_default(),
+            claimed: identity(claims.filter(|_| verified.is_none())),
+            token_id: verified.map(|token| hex(token.digest().iter().take(16))),
+            scopes_required: findings.route.iter().flat_map(|r| r.scopes.iter().map(AsRef::as_ref)).collect(),
+            scopes_held: verified.iter().flat_map(|t| t.claims().scopes.iter().map(|s| clean(s))).collect(),
+            acr: verified.and_then(|token| token.claims().acr.as_deref()).map(clean),
+            auth_time: verified.and_then(|token| token.claims().auth_time).map(crate::authz::UnixTime::as_secs),
+            snapshot: &facts.snapshot.revision,
+            duration_us: u64::try_from(facts.duration.as_micros()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// The record as one JSON line, without its end.
+    ///
+    /// # Errors
+    /// Only what `serde_json` finds wrong; a record that can't be written refuses its call.
+    pub fn to_line(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut line = Vec::with_capacity(1024);
+        serde_json::to_writer(&mut line, self)?;
+        Ok(line)
+    }
+}
+
+impl<'a> Identity<'a> {
+    fn of(claims: &'a Claims) -> Self {
+        let name = |actor: &'a Actor| named(actor, &claims.issuer);
+        let chain: Vec<_> = claims.act.actors().iter().map(name).collect();
+        Self {
+            issuer: Some(clean(&claims.issuer)),
+            subject: Some(clean(&claims.subject)),
+            client_id: claims.client_id.as_deref().map(clean),
+            actor: chain.first().cloned(),
+            delegation_depth: chain.len(),
+            actor_chain: chain,
+            audience: claims.audience.iter().map(|audience| clean(audience)).collect(),
+            jti: claims.token_id.as_deref().map(clean),
+        }
+    }
+}
+
+/// An actor by its `sub`; under another `act.iss` than its token's issuer by both.
+pub(crate) fn named<'a>(actor: &'a Actor, token_issuer: &str) -> Cow<'a, str> {
+    match &actor.issuer {
+        Some(issuer) if issuer.as_ref() != token_issuer => {
+            Cow::Owned(clean(&format!("{issuer}#{}", actor.subject)).into_owned())
+        }
+        Some(_) | None => clean(&actor.subject),
+    }
+}
+
+fn enforcement(snapshot: &Snapshot) -> &'static str {
+    let observing = Check::ALL.into_iter().any(|check| snapshot.enforcement.mode(check) == Mode::Observe);
+    if observing { "observe" } else { "enforce" }
+}
+
+pub(crate) fn hex<'b>(bytes: impl Iterator<Item = &'b u8>) -> String {
+    use std::fmt::Write as _;
+    bytes.fold(String::new(), |mut text, byte| {
+        // Writing to a String can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

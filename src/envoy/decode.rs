@@ -1,0 +1,97 @@
+//! `CheckRequest` → facts. Nothing is refused here: what is missing stays empty, and check 1
+//! refuses it.
+
+use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
+
+use crate::authz::Request;
+
+/// Headers to the service that only hopgate may set.
+pub const IDENTITY_PREFIX: &str = "x-hopgate-";
+
+/// The `context_extensions` key by which a route of Envoy names the service behind it.
+pub const SERVICE_EXTENSION: &str = "service";
+
+/// One call, borrowed from the message it came in.
+#[derive(Clone, Debug, Default)]
+pub struct Decoded<'a> {
+    pub request: Request<'a>,
+    pub grpc: bool,
+    /// `x-request-id`, the caller's word: for finding records, never for deciding.
+    pub request_id: Option<&'a str>,
+    /// From `traceparent` (W3C Trace Context section 3.2.2.3), if it is well formed.
+    pub trace_id: Option<&'a str>,
+    /// Headers of the request that pretend to be ours, under any spelling.
+    pub forged: Vec<&'a str>,
+}
+
+impl Decoded<'_> {
+    /// The request target up to its query, as sent.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.request.target.split(['?', '#']).next().unwrap_or_default()
+    }
+}
+
+#[must_use]
+pub fn decode(message: &CheckRequest) -> Decoded<'_> {
+    let mut decoded = Decoded::default();
+    let Some(attributes) = &message.attributes else {
+        return decoded;
+    };
+    let non_empty = |text: &'_ String| !text.is_empty();
+    decoded.request.peer =
+        attributes.source.as_ref().map(|source| &source.principal).filter(|p| non_empty(p)).map(String::as_str);
+    decoded.request.service = attributes.context_extensions.get(SERVICE_EXTENSION).map(String::as_str);
+    if let Some(http) = attributes.request.as_ref().and_then(|request| request.http.as_ref()) {
+        decoded.request.method = &http.method;
+        decoded.request.target = &http.path;
+        read_headers(http, &mut decoded);
+    }
+    decoded
+}
+
+/// Headers come raw in `header_map` (`encode_raw_headers`) or joined in `headers`. Should both be
+/// filled, both are read: a credential in each is a repeated one.
+fn read_headers<'a>(http: &'a HttpRequest, decoded: &mut Decoded<'a>) {
+    for header in http.header_map.iter().flat_map(|map| &map.headers) {
+        // Envoy fills `raw_value`; a sender of the older form fills `value`.
+        let value = if header.raw_value.is_empty() { header.value.as_bytes() } else { &header.raw_value };
+        read_header(&header.key, value, decoded);
+    }
+    for (key, value) in &http.headers {
+        read_header(key, value.as_bytes(), decoded);
+    }
+}
+
+fn read_header<'a>(key: &'a str, value: &'a [u8], decoded: &mut Decoded<'a>) {
+    if key.eq_ignore_ascii_case("authorization") {
+        decoded.request.authorization = decoded.request.authorization.and(value);
+    } else if key.eq_ignore_ascii_case("dpop") {
+        decoded.request.dpop = decoded.request.dpop.and(value);
+    } else if key.eq_ignore_ascii_case("content-type") {
+        decoded.grpc |= value.get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"));
+    } else if key.eq_ignore_ascii_case("x-request-id") {
+        decoded.request_id = std::str::from_utf8(value).ok();
+    } else if key.eq_ignore_ascii_case("traceparent") {
+        decoded.trace_id = std::str::from_utf8(value).ok().and_then(trace_id);
+    } else if is_ours(key) {
+        decoded.forged.push(key);
+    }
+}
+
+/// Whether a service could take `key` for one of our headers. CGI-like frameworks fold case and
+/// read `-` and `_` as the same.
+fn is_ours(key: &str) -> bool {
+    key.len() >= IDENTITY_PREFIX.len()
+        && key
+            .bytes()
+            .zip(IDENTITY_PREFIX.bytes())
+            .all(|(found, ours)| found.eq_ignore_ascii_case(&ours) || (found == b'_' && ours == b'-'))
+}
+
+fn trace_id(traceparent: &str) -> Option<&str> {
+    let id = traceparent.split('-').nth(1)?;
+    let hex = id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    (hex && id.bytes().any(|b| b != b'0')).then_some(id)
+}

@@ -1,0 +1,213 @@
+//! Decisions → `CheckResponse`.
+//!
+//! A `CheckResponse` whose status is 0 allows the call whatever else it holds, and the default
+//! value has status 0. So no response is ever made by `default()`: there is [`allow`], which takes
+//! what only an earned allow has, and [`deny`], which has no way to say 0.
+
+use std::borrow::Cow;
+
+use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
+use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
+use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
+use envoy_types::pb::envoy::service::auth::v3::{CheckResponse, DeniedHttpResponse, OkHttpResponse};
+use envoy_types::pb::envoy::r#type::v3::HttpStatus;
+use envoy_types::pb::google::protobuf::value::Kind;
+use envoy_types::pb::google::protobuf::{Struct, Value};
+use envoy_types::pb::google::rpc;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde_json::json;
+
+use super::challenge::www_authenticate;
+use super::decode::Decoded;
+use crate::audit::{Receipt, clean, named};
+use crate::authz::{Answer, Findings, Permit, Reason, Trail, VerifiedToken};
+use crate::config::Upstream;
+
+/// What a header value of ours may not hold plainly: it would end a value, an item of a list, or
+/// be read as an escape. Other bytes beyond ASCII are escaped by `utf8_percent_encode` itself.
+const ESCAPED: &AsciiSet = &CONTROLS.add(b'%').add(b',').add(b'"').add(b'\\');
+
+/// What both kinds of answer tell.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    pub decision_id: &'a str,
+    pub findings: &'a Findings,
+    pub trail: &'a Trail,
+}
+
+/// The call goes on. Needs a permit, and the receipt of the record that says so.
+#[must_use]
+pub fn allow(_: &Permit, _: &Receipt, told: Told<'_>, decoded: &Decoded<'_>, upstream: Upstream) -> CheckResponse {
+    let mut set = vec![header("x-hopgate-decision-id", told.decision_id.to_owned())];
+    let mut remove: Vec<String> = decoded.forged.iter().map(|name| (*name).to_owned()).collect();
+    if upstream.identity_headers {
+        identity_headers(told.findings, &mut set, &mut remove);
+    } else {
+        remove.extend(IDENTITY_HEADERS.map(str::to_owned));
+    }
+    if !upstream.forward_token {
+        // A proof is worth nothing without its token, and says more than the service needs.
+        remove.extend(["authorization", "dpop"].map(str::to_owned));
+    }
+    // Envoy removes after it sets: a forged header that we set ourselves is overwritten instead.
+    remove.retain(|name| !set.iter().any(|option| option.header.as_ref().is_some_and(|ours| ours.key == *name)));
+    CheckResponse {
+        status: Some(rpc::Status { code: 0, message: String::new(), details: Vec::new() }),
+        dynamic_metadata: Some(metadata(None, told)),
+        http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
+            headers: set,
+            headers_to_remove: remove,
+            ..OkHttpResponse::default()
+        })),
+    }
+}
+
+/// The call ends here.
+#[must_use]
+pub fn deny(reason: Reason, told: Told<'_>, grpc: bool) -> CheckResponse {
+    let answer = Wire::of(reason.answer());
+    let mut headers = vec![
+        header("cache-control", "no-store".to_owned()),
+        header("x-hopgate-decision-id", told.decision_id.to_owned()),
+    ];
+    let body = if grpc {
+        // Envoy puts the body into `grpc-message`.
+        format!("{}: {} (decision {})", answer.error, reason.description(), told.decision_id)
+    } else {
+        headers.push(header("content-type", "application/json".to_owned()));
+        json!({"error": answer.error, "error_description": reason.description(), "decision_id": told.decision_id})
+            .to_string()
+    };
+    if grpc && reason.answer() == Answer::InvalidRequest {
+        // Envoy would make INTERNAL (13) of a 400; this is INVALID_ARGUMENT.
+        headers.push(header("grpc-status", "3".to_owned()));
+    }
+    if let Some(challenge) = www_authenticate(reason, told.findings) {
+        headers.push(header("www-authenticate", challenge));
+    }
+    if reason.answer() == Answer::Unavailable {
+        headers.push(header("retry-after", "1".to_owned()));
+    }
+    CheckResponse {
+        status: Some(rpc::Status { code: answer.rpc_code, message: reason.code().to_owned(), details: Vec::new() }),
+        dynamic_metadata: Some(metadata(Some(reason), told)),
+        http_response: Some(HttpResponse::DeniedResponse(DeniedHttpResponse {
+            status: Some(HttpStatus { code: answer.http_status }),
+            headers,
+            body,
+        })),
+    }
+}
+
+/// How an answer is said: HTTP status, the code in `google.rpc.Status` (never 0), `error` in the
+/// body.
+struct Wire {
+    http_status: i32,
+    rpc_code: i32,
+    error: &'static str,
+}
+
+impl Wire {
+    const fn of(answer: Answer) -> Self {
+        let (http_status, rpc_code, error) = match answer {
+            Answer::InvalidRequest => (400, 3, "invalid_request"),
+            Answer::NoCredential => (401, 16, "unauthorized"),
+            Answer::InvalidToken => (401, 16, "invalid_token"),
+            Answer::InsufficientScope => (403, 7, "insufficient_scope"),
+            Answer::ActorUnauthorized => (403, 7, "actor_unauthorized"),
+            Answer::AccessDenied => (403, 7, "access_denied"),
+            Answer::Unavailable => (503, 14, "temporarily_unavailable"),
+        };
+        Self { http_status, rpc_code, error }
+    }
+}
+
+/// The headers that tell the service who called; those without a value are removed.
+const IDENTITY_HEADERS: [&str; 8] = [
+    "x-hopgate-service",
+    "x-hopgate-route",
+    "x-hopgate-issuer",
+    "x-hopgate-subject",
+    "x-hopgate-client-id",
+    "x-hopgate-actor",
+    "x-hopgate-actor-chain",
+    "x-hopgate-scopes",
+];
+
+fn identity_headers(findings: &Findings, set: &mut Vec<HeaderValueOption>, remove: &mut Vec<String>) {
+    let claims = findings.token.verified().map(VerifiedToken::claims);
+    let chain: Vec<_> = claims
+        .iter()
+        .flat_map(|claims| claims.act.actors().iter().map(|actor| escaped(&named_raw(actor, &claims.issuer))))
+        .collect();
+    let values: [Option<String>; 8] = [
+        findings.service.as_ref().map(|service| escaped(&service.name)),
+        findings.route.as_ref().map(|route| escaped(&route.name)),
+        claims.map(|claims| escaped(&claims.issuer)),
+        claims.map(|claims| escaped(&claims.subject)),
+        claims.and_then(|claims| claims.client_id.as_deref()).map(escaped),
+        chain.first().cloned(),
+        Some(chain.join(",")).filter(|chain| !chain.is_empty()),
+        claims.map(|claims| escaped(&claims.scopes.join(" "))).filter(|scopes| !scopes.is_empty()),
+    ];
+    for (name, value) in IDENTITY_HEADERS.into_iter().zip(values) {
+        match value {
+            Some(value) => set.push(header(name, value)),
+            None => remove.push(name.to_owned()),
+        }
+    }
+}
+
+fn named_raw<'a>(actor: &'a crate::authz::Actor, token_issuer: &str) -> Cow<'a, str> {
+    match &actor.issuer {
+        Some(issuer) if issuer.as_ref() != token_issuer => Cow::Owned(format!("{issuer}#{}", actor.subject)),
+        Some(_) | None => Cow::Borrowed(&actor.subject),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    utf8_percent_encode(text, ESCAPED).to_string()
+}
+
+/// A header that replaces whatever the caller sent under its name. The zero value of
+/// `append_action` would leave a forged one standing beside it.
+fn header(key: &str, value: String) -> HeaderValueOption {
+    HeaderValueOption {
+        header: Some(HeaderValue { key: key.to_owned(), value, raw_value: Vec::new() }),
+        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
+        ..HeaderValueOption::default()
+    }
+}
+
+/// The decision for Envoy's own access log: `%DYNAMIC_METADATA(envoy.filters.http.ext_authz:…)%`.
+fn metadata(refused: Option<Reason>, told: Told<'_>) -> Struct {
+    let claims = told.findings.token.verified().map(VerifiedToken::claims);
+    let actor = claims.and_then(|claims| claims.act.actors().first().map(|actor| named(actor, &claims.issuer)));
+    let would_deny = told.trail.would_refuse().map(Reason::code).collect::<Vec<_>>().join(",");
+    let fields = [
+        ("decision", Some(Cow::Borrowed(if refused.is_some() { "deny" } else { "allow" }))),
+        ("decision_id", Some(Cow::Borrowed(told.decision_id))),
+        ("reason", refused.map(|reason| Cow::Borrowed(reason.code()))),
+        ("check", refused.map(|reason| Cow::Borrowed(reason.check().name()))),
+        ("would_deny", Some(would_deny).filter(|codes| !codes.is_empty()).map(Cow::Owned)),
+        ("service", told.findings.service.as_ref().map(|service| Cow::Borrowed(service.name.as_ref()))),
+        ("route", told.findings.route.as_ref().map(|route| Cow::Borrowed(route.name.as_ref()))),
+        ("subject", claims.map(|claims| clean(&claims.subject))),
+        ("client_id", claims.and_then(|claims| claims.client_id.as_deref()).map(clean)),
+        ("actor", actor),
+        ("peer", told.findings.peer.as_ref().map(|peer| Cow::Borrowed(peer.as_str()))),
+    ];
+    let depth = claims.map(|claims| claims.act.actors().len());
+    let mut fields: std::collections::HashMap<String, Value> = fields
+        .into_iter()
+        .filter_map(|(name, value)| {
+            Some((name.to_owned(), Value { kind: Some(Kind::StringValue(value?.into_owned())) }))
+        })
+        .collect();
+    if let Some(depth) = depth {
+        #[expect(clippy::cast_precision_loss, reason = "a depth is far below 2^53")]
+        let number = Value { kind: Some(Kind::NumberValue(depth as f64)) };
+        fields.insert("delegation_depth".to_owned(), number);
+    }
+    Struct { fields }
+}

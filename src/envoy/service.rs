@@ -1,0 +1,154 @@
+//! The gRPC service: decode, decide, record, encode.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
+use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
+use tokio::sync::Semaphore;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::decode::{Decoded, decode};
+use super::encode::{self, Told};
+use crate::audit::{AuditLog, Facts, Receipt, Record, RecordRefused};
+use crate::authz::{self, Findings, Outcome, Permit, Reason, Trail, UnixTime};
+use crate::jwks::{KeyKeeper, Refetch};
+use crate::live::{Live, State};
+use crate::metrics::Metrics;
+use crate::replay::ReplayStore;
+
+/// Answers `Check`.
+#[derive(Clone, Debug)]
+pub struct Checker {
+    pub live: Arc<Live>,
+    pub replay: Arc<dyn ReplayStore>,
+    pub keys: Arc<KeyKeeper>,
+    pub audit: AuditLog,
+    pub metrics: Arc<Metrics>,
+    /// One for each check that may be in progress.
+    pub slots: Arc<Semaphore>,
+}
+
+/// A decision and what it rests on.
+struct Decision {
+    state: Arc<State>,
+    findings: Findings,
+    trail: Trail,
+    outcome: Result<Permit, Reason>,
+}
+
+#[tonic::async_trait]
+impl Authorization for Checker {
+    /// Never an error: Envoy hands those to `failure_mode_allow`.
+    async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+        let (started, time) = (Instant::now(), SystemTime::now());
+        let decoded = decode(request.get_ref());
+        let decision = match self.slots.try_acquire() {
+            Ok(_slot) => self.decide(&decoded, unix_time(time)).await,
+            Err(_) => self.refusal(Reason::Overloaded),
+        };
+        Ok(Response::new(self.answer(decision, &decoded, started, time)))
+    }
+}
+
+impl Checker {
+    /// Decides, fetching the issuer's keys anew if the token names one that is not known.
+    async fn decide(&self, decoded: &Decoded<'_>, now: UnixTime) -> Decision {
+        let decision = self.evaluate(decoded, now);
+        let issuer = decision.findings.token.claims().map(|claims| &claims.issuer);
+        match (&decision.outcome, issuer) {
+            (Err(Reason::KeyUnknown), Some(issuer)) => match self.keys.refetch(issuer).await {
+                Refetch::Done => self.evaluate(decoded, now),
+                Refetch::NotNow => decision,
+            },
+            (Ok(_) | Err(_), _) => decision,
+        }
+    }
+
+    /// One evaluation and its claim. A panic in either refuses this call and no other.
+    fn evaluate(&self, decoded: &Decoded<'_>, now: UnixTime) -> Decision {
+        let state = self.live.load();
+        let evaluated = catch_unwind(AssertUnwindSafe(|| {
+            let mut evaluation = authz::evaluate(&state.snapshot, &decoded.request, now);
+            let outcome = match evaluation.outcome {
+                Outcome::Permitted(permit) => Ok(permit),
+                Outcome::Refused(reason) => Err(reason),
+                Outcome::MustClaim(pending) => {
+                    let claimed = self.replay.claim(&pending.claim, now);
+                    pending.settle(claimed, &mut evaluation.trail)
+                }
+            };
+            (evaluation.findings, evaluation.trail, outcome)
+        }));
+        match evaluated {
+            Ok((findings, trail, outcome)) => Decision { state, findings, trail, outcome },
+            Err(_) => {
+                tracing::error!("a check panicked; the call was refused");
+                self.refusal(Reason::InternalError)
+            }
+        }
+    }
+
+    fn refusal(&self, reason: Reason) -> Decision {
+        let (findings, trail) = (Findings::default(), Trail::default());
+        Decision { state: self.live.load(), findings, trail, outcome: Err(reason) }
+    }
+
+    /// Records the decision, then says it. An allow whose record is not accepted is refused.
+    fn answer(&self, decision: Decision, decoded: &Decoded<'_>, started: Instant, time: SystemTime) -> CheckResponse {
+        let Decision { state, findings, trail, outcome } = decision;
+        let mut id = Uuid::encode_buffer();
+        let decision_id: &str = Uuid::now_v7().hyphenated().encode_lower(&mut id);
+        let duration = started.elapsed();
+        let recorded = self.record(&Facts {
+            time,
+            decision_id,
+            trace_id: decoded.trace_id,
+            request_id: decoded.request_id,
+            method: decoded.request.method,
+            path: decoded.path(),
+            grpc: decoded.grpc,
+            peer: decoded.request.peer,
+            snapshot: &state.snapshot,
+            findings: &findings,
+            trail: &trail,
+            refused: outcome.as_ref().err().copied(),
+            duration,
+        });
+        let told = Told { decision_id, findings: &findings, trail: &trail };
+        let refused = match (outcome, recorded) {
+            (Ok(permit), Ok(receipt)) => {
+                self.metrics.allowed(&trail, duration);
+                return encode::allow(&permit, &receipt, told, decoded, state.upstream);
+            }
+            (Ok(_), Err(RecordRefused)) => Reason::RecordRefused,
+            // Refused either way; that its record is missing shows in the metric and as a gap.
+            (Err(reason), Ok(_) | Err(RecordRefused)) => reason,
+        };
+        self.metrics.refused(refused, &trail, duration);
+        encode::deny(refused, told, decoded.grpc)
+    }
+
+    fn record(&self, facts: &Facts<'_>) -> Result<Receipt, RecordRefused> {
+        let receipt = Record::new(facts).to_line().map_err(|_| RecordRefused).and_then(|line| self.audit.accept(line));
+        if receipt.is_err() {
+            self.metrics.record_refused();
+        }
+        receipt
+    }
+
+    /// The refusal for what never became a decodable request, or broke on the way; recorded as far
+    /// as anything is known of it.
+    pub(super) fn refuse_unseen(&self, reason: Reason) -> CheckResponse {
+        self.answer(self.refusal(reason), &Decoded::default(), Instant::now(), SystemTime::now())
+    }
+}
+
+fn unix_time(time: SystemTime) -> UnixTime {
+    // A clock before 1970 makes every token expired or from the future.
+    let secs =
+        time.duration_since(UNIX_EPOCH).map_or(i64::MAX, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
+    UnixTime::from_secs(secs)
+}

@@ -1,0 +1,122 @@
+//! Fetching one issuer's key set, from a server that may be slow, wrong or hostile.
+
+use std::time::Duration;
+
+use reqwest::{Client, StatusCode, Url, redirect};
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::authz::{Algorithm, KeySet, KeySetError, parse_object};
+use crate::config::{KeyLocation, RemoteKeys, is_safe};
+
+/// Longest time for one request, connection included.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Largest document read, bytes.
+const MAX_BODY: usize = 512 * 1024;
+
+/// Why there are no new keys.
+#[derive(Debug, Error)]
+pub enum FetchError {
+    #[error("the HTTP client can't be built: {0}")]
+    Client(#[source] reqwest::Error),
+    #[error("`{url}` can't be fetched: {}", causes(.source))]
+    Transport { url: Url, source: reqwest::Error },
+    #[error("`{url}` answered {status}, expected 200 (redirects are not followed)")]
+    Status { url: Url, status: StatusCode },
+    #[error("`{url}` sent more than {MAX_BODY} bytes")]
+    TooLarge { url: Url },
+    #[error("`{url}` sent no usable key set: {source}")]
+    Keys { url: Url, source: KeySetError },
+    #[error("`{url}` is no metadata of `{issuer}`: {what}")]
+    Metadata { url: Url, issuer: String, what: String },
+}
+
+/// Fetches the keys of `issuer` that `algorithms` can use.
+///
+/// # Errors
+/// Anything but a key set, in time and in size, from where the operator said.
+pub async fn fetch(issuer: &str, keys: &RemoteKeys, algorithms: &[Algorithm]) -> Result<KeySet, FetchError> {
+    let client = client(keys)?;
+    let uri = match &keys.location {
+        KeyLocation::JwksUri(uri) => uri.clone(),
+        KeyLocation::Discovery(url) => discover(&client, issuer, url, keys.insecure).await?,
+    };
+    let body = get(&client, &uri).await?;
+    KeySet::parse(&body, algorithms).map_err(|source| FetchError::Keys { url: uri, source })
+}
+
+fn client(keys: &RemoteKeys) -> Result<Client, FetchError> {
+    let mut builder = Client::builder()
+        .timeout(TIMEOUT)
+        .redirect(redirect::Policy::none())
+        .user_agent(concat!("hopgate/", env!("CARGO_PKG_VERSION")));
+    if let Some(pem) = &keys.ca_pem {
+        for certificate in reqwest::Certificate::from_pem_bundle(pem).map_err(FetchError::Client)? {
+            builder = builder.add_root_certificate(certificate);
+        }
+    }
+    builder.build().map_err(FetchError::Client)
+}
+
+/// RFC 8414 section 3: the well-known path goes between host and path of the issuer. `OpenID`
+/// Connect Discovery section 4 appends its own instead; it is tried second.
+async fn discover(client: &Client, issuer: &str, url: &Url, insecure: bool) -> Result<Url, FetchError> {
+    let path = url.path().trim_end_matches('/');
+    let mut rfc8414 = url.clone();
+    rfc8414.set_path(&format!("/.well-known/oauth-authorization-server{path}"));
+    let mut openid = url.clone();
+    openid.set_path(&format!("{path}/.well-known/openid-configuration"));
+    let (document, body) = match get(client, &rfc8414).await {
+        Ok(body) => (rfc8414, body),
+        Err(FetchError::Status { .. }) => {
+            let body = get(client, &openid).await?;
+            (openid, body)
+        }
+        Err(error) => return Err(error),
+    };
+    jwks_uri(&body, issuer, insecure).map_err(|what| FetchError::Metadata {
+        url: document,
+        issuer: issuer.to_owned(),
+        what,
+    })
+}
+
+fn jwks_uri(body: &[u8], issuer: &str, insecure: bool) -> Result<Url, String> {
+    let document = parse_object(body).map_err(|error| error.to_string())?;
+    let member = |name: &str| document.get(name).and_then(Value::as_str).ok_or(format!("no `{name}`"));
+    // RFC 8414 section 3.3: the issuer returned "MUST be identical" to the one it was asked for.
+    let named = member("issuer")?;
+    if named != issuer {
+        return Err(format!("it names issuer `{}`", crate::audit::clean(named)));
+    }
+    let uri = Url::parse(member("jwks_uri")?).map_err(|error| format!("`jwks_uri`: {error}"))?;
+    if is_safe(&uri, insecure) { Ok(uri) } else { Err("`jwks_uri` is not https".to_owned()) }
+}
+
+async fn get(client: &Client, url: &Url) -> Result<Vec<u8>, FetchError> {
+    let transport = |source: reqwest::Error| FetchError::Transport { url: url.clone(), source: source.without_url() };
+    let mut response = client.get(url.clone()).header("accept", "application/json").send().await.map_err(transport)?;
+    if response.status() != StatusCode::OK {
+        return Err(FetchError::Status { url: url.clone(), status: response.status() });
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(transport)? {
+        if body.len().saturating_add(chunk.len()) > MAX_BODY {
+            return Err(FetchError::TooLarge { url: url.clone() });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// An error with all that caused it: reqwest's own text stops at "error sending request".
+fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

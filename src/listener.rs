@@ -1,0 +1,59 @@
+//! The socket that Envoy connects to.
+
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::{Path, PathBuf};
+
+use tokio::net::{TcpListener, UnixListener};
+
+use crate::config::Listen;
+
+/// A bound socket.
+#[derive(Debug)]
+pub enum Listener {
+    Unix(UnixListener),
+    Tcp(TcpListener),
+}
+
+/// Binds `listen`.
+///
+/// # Errors
+/// The address is in use by somebody who answers, or can't be bound.
+pub async fn bind(listen: &Listen) -> io::Result<Listener> {
+    match listen {
+        Listen::Unix { path, mode } => bind_unix(path, *mode).map(Listener::Unix),
+        Listen::Loopback(address) => TcpListener::bind(address).await.map(Listener::Tcp),
+    }
+}
+
+/// Binds beside `path`, sets the mode, and moves the socket into place: nobody can connect before
+/// the mode holds, and a socket left by a process that died is replaced.
+fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(io::Error::other("the path exists and is not a socket"));
+        }
+        Ok(_) if StdUnixStream::connect(path).is_ok() => {
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another process answers on it"));
+        }
+        Ok(_) | Err(_) => {}
+    }
+    let beside = PathBuf::from(format!("{}.{}", path.display(), std::process::id()));
+    remove_if_there(&beside)?;
+    let listener = UnixListener::bind(&beside)?;
+    let placed = std::fs::set_permissions(&beside, std::fs::Permissions::from_mode(mode))
+        .and_then(|()| std::fs::rename(&beside, path));
+    if let Err(error) = placed {
+        remove_if_there(&beside)?;
+        return Err(error);
+    }
+    Ok(listener)
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

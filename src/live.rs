@@ -1,0 +1,87 @@
+//! What is in force right now, swapped whole.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+
+use crate::authz::{Issuer, KeySet, Snapshot, VerifiedTokens};
+use crate::config::{Settings, Upstream, next_generation};
+
+/// One immutable state: what a decision depends on, and how its answer is dressed.
+#[derive(Clone, Debug)]
+pub struct State {
+    pub snapshot: Snapshot,
+    pub upstream: Upstream,
+}
+
+impl State {
+    /// The state `settings` ask for. Issuers whose keys are fetched keep those of `previous` until
+    /// new ones arrive, if nothing about the issuer changed that decides which keys fit.
+    #[must_use]
+    pub fn new(settings: &Settings, verified: Arc<VerifiedTokens>, previous: Option<&State>) -> Self {
+        let issuers: HashMap<_, _> = settings
+            .issuers
+            .iter()
+            .map(|configured| {
+                let mut issuer = configured.issuer.clone();
+                if issuer.keys.is_none()
+                    && let Some(known) = previous.and_then(|state| state.snapshot.issuer(&issuer.name))
+                    && known.algorithms == issuer.algorithms
+                {
+                    issuer.keys.clone_from(&known.keys);
+                }
+                (issuer.name.clone(), Arc::new(issuer))
+            })
+            .collect();
+        let snapshot = Snapshot {
+            revision: Arc::clone(&settings.revision),
+            issuers,
+            services: settings.services.clone(),
+            agents: Arc::clone(&settings.agents),
+            enforcement: settings.enforcement,
+            token_limit: settings.token_limit,
+            verified,
+        };
+        Self { snapshot, upstream: settings.upstream }
+    }
+}
+
+/// The current [`State`]. Readers load it once per request and never wait; writers take turns.
+#[derive(Debug)]
+pub struct Live {
+    state: ArcSwap<State>,
+    writing: Mutex<()>,
+}
+
+impl Live {
+    #[must_use]
+    pub fn new(state: State) -> Self {
+        Self { state: ArcSwap::from_pointee(state), writing: Mutex::new(()) }
+    }
+
+    #[must_use]
+    pub fn load(&self) -> Arc<State> {
+        self.state.load_full()
+    }
+
+    /// Puts the state that `make` builds from the current one in force.
+    pub fn replace(&self, make: impl FnOnce(&State) -> State) {
+        // A writer that panicked has stored nothing, so its poison means nothing.
+        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = make(&self.state.load());
+        self.state.store(Arc::new(next));
+    }
+
+    /// Gives an issuer other keys, or none. An issuer that is no longer configured stays away.
+    pub fn set_keys(&self, issuer: &str, keys: Option<Arc<KeySet>>) {
+        self.replace(|state| {
+            let mut next = state.clone();
+            if let Some(known) = next.snapshot.issuers.get(issuer) {
+                let changed = Issuer { keys, generation: next_generation(), ..known.as_ref().clone() };
+                next.snapshot.issuers.insert(issuer.into(), Arc::new(changed));
+            }
+            next
+        });
+    }
+}

@@ -1,0 +1,205 @@
+//! Prometheus metrics: closed label sets, every series there from the start at zero.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::authz::{Reason, Trail};
+
+/// All metrics of one process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    allowed: Counter,
+    /// In the order of [`Reason::ALL`].
+    refused: Vec<Counter>,
+    would_refuse: Vec<Counter>,
+    duration: Histogram,
+    records_refused: Counter,
+    reload_success: Counter,
+    reload_failure: Counter,
+    /// 1 while the configuration on disk is the one in force.
+    config_current: Gauge,
+    replay_entries: Gauge,
+    keys: Family<IssuerLabel, Gauge>,
+    keys_fetched: Family<IssuerLabel, Gauge>,
+    fetches: Family<FetchLabel, Counter>,
+}
+
+/// Issuers come from the configuration, never from a token.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct IssuerLabel {
+    issuer: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FetchLabel {
+    issuer: String,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DecisionLabel {
+    decision: &'static str,
+    reason: &'static str,
+    check: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+    check: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    #[must_use]
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("hopgate");
+        let decisions: Family<DecisionLabel, Counter> = Family::default();
+        let would: Family<ReasonLabel, Counter> = Family::default();
+        let reloads: Family<ResultLabel, Counter> = Family::default();
+        let metrics = Self {
+            allowed: decisions.get_or_create(&DecisionLabel { decision: "allow", reason: "", check: "" }).clone(),
+            refused: per_reason(|reason| {
+                let label = DecisionLabel { decision: "deny", reason: reason.code(), check: reason.check().name() };
+                decisions.get_or_create(&label).clone()
+            }),
+            would_refuse: observable_reasons(|reason| {
+                would.get_or_create(&ReasonLabel { reason: reason.code(), check: reason.check().name() }).clone()
+            }),
+            // 1 µs to 0.5 s.
+            duration: Histogram::new(exponential_buckets(0.000_001, 2.0, 20)),
+            records_refused: Counter::default(),
+            reload_success: reloads.get_or_create(&ResultLabel { result: "success" }).clone(),
+            reload_failure: reloads.get_or_create(&ResultLabel { result: "failure" }).clone(),
+            config_current: Gauge::default(),
+            replay_entries: Gauge::default(),
+            keys: Family::default(),
+            keys_fetched: Family::default(),
+            fetches: Family::default(),
+            registry: Registry::default(),
+        };
+        registry.register("decisions", "Decisions, by reason where refused", decisions);
+        registry.register("would_deny", "Calls that a check in observe would have refused", would);
+        registry.register_with_unit(
+            "decision_duration",
+            "Time from request to recorded decision",
+            Unit::Seconds,
+            metrics.duration.clone(),
+        );
+        registry.register(
+            "records_refused",
+            "Decision records that found no room; their calls were refused",
+            metrics.records_refused.clone(),
+        );
+        registry.register("config_reloads", "Attempts to take a changed configuration", reloads);
+        registry.register(
+            "config_current",
+            "1 while the configuration on disk is in force",
+            metrics.config_current.clone(),
+        );
+        registry.register("replay_entries", "Single-use tokens remembered", metrics.replay_entries.clone());
+        registry.register("issuer_keys", "Usable keys of an issuer", metrics.keys.clone());
+        registry.register(
+            "issuer_keys_fetched_timestamp_seconds",
+            "When the keys in force were fetched, unix time",
+            metrics.keys_fetched.clone(),
+        );
+        registry.register("issuer_key_fetches", "Fetches of an issuer's keys", metrics.fetches.clone());
+        Self { registry, ..metrics }
+    }
+
+    pub(crate) fn allowed(&self, trail: &Trail, duration: Duration) {
+        self.allowed.inc();
+        self.decided(trail, duration);
+    }
+
+    pub(crate) fn refused(&self, reason: Reason, trail: &Trail, duration: Duration) {
+        if let Some(counter) = self.refused.get(reason as usize) {
+            counter.inc();
+        }
+        self.decided(trail, duration);
+    }
+
+    fn decided(&self, trail: &Trail, duration: Duration) {
+        for reason in trail.would_refuse() {
+            if let Some(counter) = self.would_refuse.get(reason as usize) {
+                counter.inc();
+            }
+        }
+        self.duration.observe(duration.as_secs_f64());
+    }
+
+    pub(crate) fn record_refused(&self) {
+        self.records_refused.inc();
+    }
+
+    pub(crate) fn reloaded(&self, taken: bool) {
+        if taken {
+            self.reload_success.inc()
+        } else {
+            self.reload_failure.inc()
+        };
+        self.config_current.set(i64::from(taken));
+    }
+
+    pub(crate) fn replay_entries(&self, entries: usize) {
+        self.replay_entries.set(i64::try_from(entries).unwrap_or(i64::MAX));
+    }
+
+    /// The keys of `issuer` now in force: how many, and when they were had (unix seconds).
+    pub(crate) fn keys(&self, issuer: &str, count: usize, fetched: i64) {
+        let label = IssuerLabel { issuer: issuer.to_owned() };
+        self.keys.get_or_create(&label).set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.keys_fetched.get_or_create(&label).set(fetched);
+    }
+
+    pub(crate) fn key_fetch(&self, issuer: &str, success: bool) {
+        let result = if success { "success" } else { "failure" };
+        self.fetches.get_or_create(&FetchLabel { issuer: issuer.to_owned(), result }).inc();
+    }
+
+    /// The fetch counters of `issuer`, there before anything was fetched.
+    pub(crate) fn introduce_issuer(&self, issuer: &str) {
+        for result in ["success", "failure"] {
+            drop(self.fetches.get_or_create(&FetchLabel { issuer: issuer.to_owned(), result }));
+        }
+        drop(self.keys.get_or_create(&IssuerLabel { issuer: issuer.to_owned() }));
+    }
+
+    /// All metrics in the `OpenMetrics` text format.
+    ///
+    /// # Errors
+    /// Only if formatting fails.
+    pub fn render(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+fn per_reason(make: impl Fn(Reason) -> Counter) -> Vec<Counter> {
+    Reason::ALL.iter().copied().map(make).collect()
+}
+
+/// As [`per_reason`]; reasons whose check always enforces get a counter that is not registered.
+fn observable_reasons(make: impl Fn(Reason) -> Counter) -> Vec<Counter> {
+    per_reason(|reason| if reason.check().can_observe() { make(reason) } else { Counter::default() })
+}

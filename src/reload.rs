@@ -1,0 +1,119 @@
+//! Taking a changed configuration without dropping a call.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::mpsc;
+
+use crate::authz::VerifiedTokens;
+use crate::config::{self, ProcessSettings};
+use crate::jwks::KeyKeeper;
+use crate::live::{Live, State};
+use crate::metrics::Metrics;
+
+/// Writers touch a file several times; what they mean is there when they pause.
+const SETTLE: Duration = Duration::from_millis(100);
+/// Looked at this often even if no event came: some file systems send none.
+const SAFETY_NET: Duration = Duration::from_secs(10);
+
+/// Watches the configuration and the files it names, and puts what is good in force.
+pub struct Reloader {
+    pub file: PathBuf,
+    pub live: Arc<Live>,
+    pub keys: Arc<KeyKeeper>,
+    pub metrics: Arc<Metrics>,
+    /// In force until the process ends.
+    pub process: ProcessSettings,
+}
+
+impl Reloader {
+    /// Runs until the watch itself fails. `files` are those of the configuration in force.
+    pub async fn run(self, files: Vec<PathBuf>) -> Result<(), notify::Error> {
+        let (wake, mut woken) = mpsc::channel(1);
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Reading the files must not wake us again. A full channel means a wake is due anyway.
+            if !matches!(&event, Ok(event) if matches!(event.kind, EventKind::Access(_))) {
+                let _ = wake.try_send(());
+            }
+        })?;
+        let mut watched = HashSet::new();
+        watch_folders(&mut watcher, &mut watched, &files)?;
+        let mut refused: Option<Vec<config::Fault>> = None;
+        loop {
+            tokio::select! {
+                event = woken.recv() => if event.is_none() { return Err(notify::Error::generic("the watcher has ended")); },
+                () = tokio::time::sleep(SAFETY_NET) => {}
+            }
+            tokio::time::sleep(SETTLE).await;
+            while woken.try_recv().is_ok() {}
+            let file = self.file.clone();
+            let loaded = tokio::task::spawn_blocking(move || config::load(&file))
+                .await
+                .map_err(|error| notify::Error::generic(&format!("reading the configuration failed: {error}")))?;
+            match loaded {
+                Ok(settings) => {
+                    watch_folders(&mut watcher, &mut watched, &settings.files)?;
+                    self.take(&settings, refused.is_some());
+                    refused = None;
+                }
+                Err(faults) if refused.as_ref() == Some(&faults) => {}
+                Err(faults) => {
+                    for fault in &faults {
+                        tracing::error!(file = %self.file.display(), %fault, "the changed configuration is refused; the last good one stays");
+                    }
+                    self.metrics.reloaded(false);
+                    refused = Some(faults);
+                }
+            }
+        }
+    }
+
+    fn take(&self, settings: &config::Settings, was_refused: bool) {
+        let in_force = self.live.load();
+        if settings.revision == in_force.snapshot.revision {
+            if was_refused {
+                // The bad change was undone.
+                self.metrics.reloaded(true);
+            }
+            return;
+        }
+        if settings.process != self.process {
+            tracing::warn!(
+                "`listen`, `admin`, `replay`, `audit` or `limits` changed; they take effect at the next start"
+            );
+        }
+        let verified = Arc::new(VerifiedTokens::with_capacity(self.process.verified_tokens));
+        self.live.replace(|state| State::new(settings, verified, Some(state)));
+        self.keys.follow(settings);
+        self.metrics.reloaded(true);
+        for warning in &settings.warnings {
+            tracing::warn!(%warning, "configuration");
+        }
+        tracing::info!(revision = %settings.revision, "configuration in force");
+    }
+}
+
+/// Watches the folders, not the files: an editor replaces a file, and Kubernetes replaces a link
+/// in the folder (`..data`) that the file's own link goes through.
+fn watch_folders(
+    watcher: &mut RecommendedWatcher,
+    watched: &mut HashSet<PathBuf>,
+    files: &[PathBuf],
+) -> Result<(), notify::Error> {
+    for folder in files.iter().map(|file| folder_of(file)) {
+        if watched.insert(folder.clone()) {
+            watcher.watch(&folder, RecursiveMode::NonRecursive)?;
+        }
+    }
+    Ok(())
+}
+
+fn folder_of(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        Some(_) | None => PathBuf::from("."),
+    }
+}

@@ -1,0 +1,269 @@
+//! The composition root: build, bind, serve, drain.
+
+use std::future::Future;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio_stream::wrappers::UnixListenerStream;
+use tonic::transport::server::TcpIncoming;
+use tonic_health::ServingStatus;
+
+use crate::admin;
+use crate::audit::{self, AuditLog};
+use crate::authz::{UnixTime, VerifiedTokens};
+use crate::config::{self, Fault, Settings};
+use crate::envoy::{Checker, SealLayer};
+use crate::jwks::KeyKeeper;
+use crate::listener::{Listener, bind};
+use crate::live::{Live, State};
+use crate::metrics::Metrics;
+use crate::readiness::Readiness;
+use crate::reload::Reloader;
+use crate::replay::{MemoryStore, ReplayStore};
+
+/// Checks one connection may have in progress; Envoy opens few connections and many streams.
+const MAX_STREAMS: u32 = 1024;
+const CHECK_SERVICE: &str = "envoy.service.auth.v3.Authorization";
+
+/// Why serving ended.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    #[error("the configuration `{}` has {} fault(s)", .file.display(), .faults.len())]
+    Config { file: PathBuf, faults: Vec<Fault> },
+    #[error("can't bind {what}: {source}")]
+    Bind { what: String, source: io::Error },
+    #[error("can't start the record writer: {0}")]
+    Audit(#[source] io::Error),
+    #[error("decision records can't be written: {0}")]
+    Records(#[source] io::Error),
+    #[error("the {0} task ended early: {1}")]
+    Task(&'static str, String),
+}
+
+/// Serves the configuration in `file` until `shutdown`, writing decision records to `records`.
+///
+/// # Errors
+/// It can't start, or a part of it ended early. After `shutdown` calls in progress are finished
+/// within the configured time, and all records are written.
+pub async fn serve(
+    file: &Path,
+    records: impl Write + Send + 'static,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let settings = config::load(file).map_err(|faults| ServeError::Config { file: file.to_owned(), faults })?;
+    for warning in &settings.warnings {
+        tracing::warn!(%warning, "configuration");
+    }
+    let process = settings.process.clone();
+    let listener = bind(&process.listen)
+        .await
+        .map_err(|source| ServeError::Bind { what: format!("{:?}", process.listen), source })?;
+    let admin = TcpListener::bind(process.admin)
+        .await
+        .map_err(|source| ServeError::Bind { what: format!("admin {}", process.admin), source })?;
+    let (log, writer) = audit::start(records, process.audit_queue).map_err(ServeError::Audit)?;
+    let parts = Parts::build(&settings, log);
+    tracing::info!(listen = ?process.listen, admin = %process.admin, revision = %settings.revision, "serving");
+
+    let draining = Arc::clone(&parts.readiness.draining);
+    let (stop, _) = watch::channel(false);
+    let mut tasks = Tasks::start(parts, listener, admin, file, settings, writer, &stop);
+    let ended = tokio::select! {
+        () = shutdown => None,
+        ended = tasks.first_to_end() => Some(ended),
+    };
+    draining.store(true, Ordering::Release);
+    tracing::info!(deadline = ?process.drain, "draining");
+    // Nobody listens only if the tasks have ended already.
+    let _ = stop.send(true);
+    tasks.finish(process.drain).await?;
+    ended.map_or(Ok(()), Err)
+}
+
+/// What answers, put together and not yet running.
+struct Parts {
+    checker: Checker,
+    live: Arc<Live>,
+    keys: Arc<KeyKeeper>,
+    replay: Arc<dyn ReplayStore>,
+    metrics: Arc<Metrics>,
+    readiness: Readiness,
+}
+
+impl Parts {
+    fn build(settings: &Settings, audit: AuditLog) -> Self {
+        let process = &settings.process;
+        let verified = Arc::new(VerifiedTokens::with_capacity(process.verified_tokens));
+        let live = Arc::new(Live::new(State::new(settings, verified, None)));
+        let metrics = Arc::new(Metrics::new());
+        metrics.reloaded(true);
+        let keys = Arc::new(KeyKeeper::new(Arc::clone(&live), Arc::clone(&metrics)));
+        keys.follow(settings);
+        let remembers_from = (!process.replay.accept_tokens_issued_before_start).then(now);
+        let replay: Arc<dyn ReplayStore> = Arc::new(MemoryStore::new(process.replay.capacity, remembers_from));
+        let checker = Checker {
+            live: Arc::clone(&live),
+            replay: Arc::clone(&replay),
+            keys: Arc::clone(&keys),
+            audit,
+            metrics: Arc::clone(&metrics),
+            slots: Arc::new(Semaphore::new(process.concurrency)),
+        };
+        let readiness =
+            Readiness { live: Arc::clone(&live), keys: Arc::clone(&keys), draining: Arc::new(AtomicBool::new(false)) };
+        Self { checker, live, keys, replay, metrics, readiness }
+    }
+}
+
+/// Every running part, by name. One that ends early ends the process.
+struct Tasks {
+    check: JoinSet<(&'static str, String)>,
+    background: JoinSet<(&'static str, String)>,
+    writer: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Tasks {
+    fn start(
+        parts: Parts,
+        listener: Listener,
+        admin: TcpListener,
+        file: &Path,
+        settings: Settings,
+        writer: JoinHandle<io::Result<()>>,
+        stop: &watch::Sender<bool>,
+    ) -> Self {
+        let (mut check, mut background) = (JoinSet::new(), JoinSet::new());
+        let (reporter, health) = tonic_health::server::health_reporter();
+        let router = admin::router(Arc::clone(&parts.metrics), parts.readiness.clone());
+        background.spawn(async move { ("admin", outcome(axum::serve(admin, router).await)) });
+        let reloader = Reloader {
+            file: file.to_owned(),
+            live: parts.live,
+            keys: Arc::clone(&parts.keys),
+            metrics: Arc::clone(&parts.metrics),
+            process: settings.process.clone(),
+        };
+        background.spawn(async move { ("reload", outcome(reloader.run(settings.files).await)) });
+        let (replay, metrics) = (parts.replay, parts.metrics);
+        background.spawn(async move { ("sweep", sweep(replay, metrics).await) });
+        let (readiness, keys) = (parts.readiness, parts.keys);
+        background.spawn(async move { ("health", report_health(reporter, readiness, keys).await) });
+
+        let limit = settings.process.message_bytes;
+        let service = AuthorizationServer::new(parts.checker.clone()).max_decoding_message_size(limit);
+        let router = tonic::transport::Server::builder()
+            .max_concurrent_streams(MAX_STREAMS)
+            .layer(SealLayer(parts.checker))
+            .add_service(service)
+            .add_service(health);
+        let mut stopped = stop.subscribe();
+        let stopped = async move {
+            // An error means that the sender is gone, which is an end as well.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        };
+        check.spawn(async move {
+            let served = match listener {
+                Listener::Unix(listener) => {
+                    router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), stopped).await
+                }
+                Listener::Tcp(listener) => {
+                    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+                    router.serve_with_incoming_shutdown(incoming, stopped).await
+                }
+            };
+            ("check", outcome(served))
+        });
+        Self { check, background, writer: Some(writer) }
+    }
+
+    /// Waits for a part that ends although nobody asked it to.
+    async fn first_to_end(&mut self) -> ServeError {
+        let writer_dead = async {
+            while self.writer.as_ref().is_some_and(|writer| !writer.is_finished()) {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        };
+        let ended = tokio::select! {
+            ended = self.check.join_next() => ended,
+            ended = self.background.join_next() => ended,
+            () = writer_dead => return ServeError::Task("record writer", "see its error".to_owned()),
+        };
+        match ended {
+            Some(Ok((name, how))) => ServeError::Task(name, how),
+            Some(Err(error)) => ServeError::Task("unknown", error.to_string()),
+            None => ServeError::Task("unknown", "no task is left".to_owned()),
+        }
+    }
+
+    /// Lets calls in progress end within `drain`, then stops the rest and writes all records.
+    async fn finish(mut self, drain: Duration) -> Result<(), ServeError> {
+        let drained = tokio::time::timeout(drain, async { while self.check.join_next().await.is_some() {} }).await;
+        if drained.is_err() {
+            tracing::warn!("calls were still in progress at the drain deadline");
+        }
+        self.check.shutdown().await;
+        self.background.shutdown().await;
+        let Some(writer) = self.writer.take() else { return Ok(()) };
+        // The connections that hold the last senders end with the runtime's tasks; a reader that
+        // blocks stdout must not keep the process alive for ever.
+        let deadline = tokio::time::Instant::now().checked_add(Duration::from_secs(2));
+        while !writer.is_finished() && deadline.is_some_and(|deadline| tokio::time::Instant::now() < deadline) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        if !writer.is_finished() {
+            tracing::warn!("records were still waiting to be written");
+            return Ok(());
+        }
+        match writer.join() {
+            Ok(result) => result.map_err(ServeError::Records),
+            Err(_) => Err(ServeError::Task("record writer", "it panicked".to_owned())),
+        }
+    }
+}
+
+fn outcome<E: std::fmt::Display>(result: Result<(), E>) -> String {
+    result.map_or_else(|error| error.to_string(), |()| "without an error".to_owned())
+}
+
+/// Forgets expired claims every second.
+async fn sweep(replay: Arc<dyn ReplayStore>, metrics: Arc<Metrics>) -> String {
+    let mut turn = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        turn.tick().await;
+        replay.sweep(now());
+        metrics.replay_entries(replay.len());
+    }
+}
+
+/// Keeps gRPC health equal to readiness, and ends if a key task died.
+async fn report_health(
+    reporter: tonic_health::server::HealthReporter,
+    readiness: Readiness,
+    keys: Arc<KeyKeeper>,
+) -> String {
+    let mut turn = tokio::time::interval(Duration::from_millis(100));
+    loop {
+        turn.tick().await;
+        let status = if readiness.check().is_ok() { ServingStatus::Serving } else { ServingStatus::NotServing };
+        for service in ["", CHECK_SERVICE] {
+            reporter.set_service_status(service, status).await;
+        }
+        if let Some(issuer) = keys.dead_task() {
+            return format!("the key task of `{issuer}` has ended");
+        }
+    }
+}
+
+fn now() -> UnixTime {
+    let secs = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    UnixTime::from_secs(i64::try_from(secs).unwrap_or(i64::MAX))
+}
