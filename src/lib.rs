@@ -1,3 +1,4 @@
 //! hopgate
 pub mod authz;
 pub mod config;
+pub mod dev;
