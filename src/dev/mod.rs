@@ -10,6 +10,7 @@ pub mod certs;
 pub mod echo;
 mod error;
 mod files;
+pub mod issuer;
 pub mod keys;
 pub mod mint;
 
