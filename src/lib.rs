@@ -15,7 +15,9 @@
 pub mod admin;
 pub mod audit;
 pub mod authz;
+pub mod cli;
 pub mod config;
+pub mod dev;
 pub mod envoy;
 pub mod jwks;
 pub mod listener;

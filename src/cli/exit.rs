@@ -1,0 +1,38 @@
+//! Exit codes. They are API: scripts and CI read them.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done; for `explain`, allowed.
+    Done,
+    /// 1: it could not be done.
+    Failed,
+    /// 3: the configuration has faults. (2 is clap's, for wrong usage.)
+    Faults,
+    /// 4: `explain`: refused.
+    Refused,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Faults => 3,
+            Exit::Refused => 4,
+        })
+    }
+}
+
+/// Says what went wrong, on stderr.
+pub(super) fn fail(error: impl fmt::Display) -> Exit {
+    eprintln!("hopgate: {error}");
+    Exit::Failed
+}
+
+pub(super) fn of<E: fmt::Display>(result: Result<(), E>) -> Exit {
+    result.map_or_else(fail, |()| Exit::Done)
+}

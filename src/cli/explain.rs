@@ -1,0 +1,148 @@
+//! `hopgate explain`: the decision on one request, offline, check by check.
+
+mod request;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
+
+use super::check::report;
+use super::exit::{Exit, fail};
+use crate::audit::{Facts, Record};
+use crate::authz::{self, Evaluation, KeySet, Outcome, Reason, UnixTime, Verdict, VerifiedTokens};
+use crate::config::{self, KeySource, Settings};
+use crate::envoy::decode::{Decoded, decode};
+use crate::envoy::encode::{self, Told};
+use crate::jwks;
+use crate::live::{Live, State};
+use crate::replay::{MemoryStore, ReplayStore as _};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    #[command(flatten)]
+    request: request::Args,
+    /// Decide as if it were this time (RFC 3339, such as 2026-11-24T12:00:00Z).
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_rfc3339_weak)]
+    at: Option<SystemTime>,
+    /// Keys of an issuer that are otherwise fetched, as ISSUER=FILE.
+    #[arg(long, value_name = "ISSUER=FILE")]
+    jwks: Vec<String>,
+}
+
+pub(super) async fn run(args: Args) -> Exit {
+    let settings = match config::load(&args.config) {
+        Ok(settings) => settings,
+        Err(faults) => {
+            report(&args.config, "fault", &faults);
+            return Exit::Faults;
+        }
+    };
+    let message = match args.request.message() {
+        Ok(message) => message,
+        Err(error) => return fail(error),
+    };
+    let live = Live::new(State::new(&settings, Arc::new(VerifiedTokens::with_capacity(1)), None));
+    for configured in &settings.issuers {
+        if let Err(error) = give_keys(&live, configured, &args.jwks).await {
+            eprintln!("hopgate: warning: issuer `{}` has no keys: {error}", configured.issuer.name);
+        }
+    }
+    let time = args.at.unwrap_or_else(SystemTime::now);
+    let decoded = decode(&message);
+    explain(&settings, &live.load(), &decoded, time)
+}
+
+async fn give_keys(live: &Live, configured: &config::IssuerSettings, given: &[String]) -> Result<(), String> {
+    let issuer = &configured.issuer;
+    let file = given.iter().find_map(|pair| pair.strip_prefix(issuer.name.as_ref())?.strip_prefix('='));
+    let keys = match (&configured.keys, file) {
+        (_, Some(file)) => {
+            let bytes = std::fs::read(file).map_err(|error| format!("can't read `{file}`: {error}"))?;
+            KeySet::parse(&bytes, &issuer.algorithms).map_err(|error| format!("`{file}`: {error}"))?
+        }
+        (KeySource::File, None) => return Ok(()),
+        (KeySource::Remote(remote), None) => {
+            jwks::fetch(&issuer.name, remote, &issuer.algorithms).await.map_err(|error| error.to_string())?
+        }
+    };
+    live.set_keys(&issuer.name, Some(Arc::new(keys)));
+    Ok(())
+}
+
+fn explain(settings: &Settings, state: &State, decoded: &Decoded<'_>, time: SystemTime) -> Exit {
+    let secs = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now = UnixTime::from_secs(i64::try_from(secs).unwrap_or(i64::MAX));
+    let Evaluation { findings, mut trail, outcome } = authz::evaluate(&state.snapshot, &decoded.request, now);
+    // An empty store: explain can't know what a running hopgate has seen.
+    let outcome = match outcome {
+        Outcome::Permitted(permit) => Ok(permit),
+        Outcome::Refused(reason) => Err(reason),
+        Outcome::MustClaim(pending) => {
+            let claimed = MemoryStore::new(1, None).claim(&pending.claim, now);
+            pending.settle(claimed, &mut trail)
+        }
+    };
+    println!(
+        "config      {} (revision {})",
+        settings.files.first().map_or(String::new(), |f| f.display().to_string()),
+        settings.revision
+    );
+    println!("request     {} {}", crate::audit::clean(decoded.request.method), crate::audit::clean(decoded.path()));
+    println!();
+    for (check, verdict) in trail.iter().filter(|(check, _)| *check != authz::Check::Service) {
+        println!("{check:<11} {}", words(verdict));
+    }
+    println!();
+    let refused = outcome.err();
+    let told = Told { decision_id: "00000000-0000-0000-0000-000000000000", findings: &findings, trail: &trail };
+    match refused {
+        None => println!("decision    ALLOW"),
+        Some(reason) => print_denial(reason, told, decoded.grpc),
+    }
+    let record = Record::new(&Facts {
+        time,
+        decision_id: told.decision_id,
+        trace_id: decoded.trace_id,
+        request_id: decoded.request_id,
+        method: decoded.request.method,
+        path: decoded.path(),
+        grpc: decoded.grpc,
+        peer: decoded.request.peer,
+        snapshot: &state.snapshot,
+        findings: &findings,
+        trail: &trail,
+        refused,
+        duration: Duration::ZERO,
+    });
+    match serde_json::to_string_pretty(&record) {
+        Ok(text) => println!("\nrecord      {}", text.replace('\n', "\n            ")),
+        Err(error) => return fail(error),
+    }
+    if refused.is_some() { Exit::Refused } else { Exit::Done }
+}
+
+fn print_denial(reason: Reason, told: Told<'_>, grpc: bool) {
+    let response = encode::deny(reason, told, grpc);
+    let Some(HttpResponse::DeniedResponse(denied)) = response.http_response else { return };
+    println!("decision    DENY {} by {}", reason.code(), reason.check());
+    println!("answer      {}", denied.status.map_or(0, |status| status.code));
+    for header in denied.headers.iter().filter_map(|option| option.header.as_ref()) {
+        println!("            {}: {}", header.key, header.value);
+    }
+    println!("            {}", denied.body);
+}
+
+fn words(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::NotReached => "-".to_owned(),
+        Verdict::NotAsked => "not asked for".to_owned(),
+        Verdict::Passed => "pass".to_owned(),
+        Verdict::WouldRefuse(reason) => format!("WOULD REFUSE {}: {}", reason.code(), reason.description()),
+        Verdict::Refused(reason) => format!("REFUSE {}: {}", reason.code(), reason.description()),
+    }
+}

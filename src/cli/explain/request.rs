@@ -1,0 +1,106 @@
+//! The request to explain, from a file or from flags, as the message Envoy would send.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+
+use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue};
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer, Request};
+use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest};
+use serde::Deserialize;
+
+use crate::envoy::decode::SERVICE_EXTENSION;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The request as YAML or JSON: method, path, headers, peer, service. Flags override it.
+    #[arg(long, value_name = "FILE")]
+    request: Option<PathBuf>,
+    /// HTTP method.
+    #[arg(long)]
+    method: Option<String>,
+    /// Request target, with its query.
+    #[arg(long)]
+    path: Option<String>,
+    /// A header, as `name: value`; may be repeated.
+    #[arg(long = "header", value_name = "HEADER")]
+    headers: Vec<String>,
+    /// Short for the header `authorization: Bearer TOKEN`.
+    #[arg(long)]
+    token: Option<String>,
+    /// Identity of the mTLS peer.
+    #[arg(long, value_name = "SPIFFE_ID")]
+    peer: Option<String>,
+    /// The service that Envoy's route names.
+    #[arg(long)]
+    service: Option<String>,
+}
+
+/// A request file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Written {
+    method: String,
+    path: String,
+    headers: BTreeMap<String, OneOrMany>,
+    peer: String,
+    service: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Args {
+    /// # Errors
+    /// A file that can't be read, or a header flag without a colon.
+    pub(super) fn message(self) -> Result<CheckRequest, String> {
+        let written = match &self.request {
+            None => Written::default(),
+            Some(file) => {
+                let text = std::fs::read_to_string(file)
+                    .map_err(|error| format!("can't read `{}`: {error}", file.display()))?;
+                serde_saphyr::from_str(&text).map_err(|error| format!("`{}` is no request: {error}", file.display()))?
+            }
+        };
+        let mut headers = Vec::new();
+        for (name, values) in written.headers {
+            match values {
+                OneOrMany::One(value) => headers.push((name, value)),
+                OneOrMany::Many(values) => headers.extend(values.into_iter().map(|value| (name.clone(), value))),
+            }
+        }
+        for header in &self.headers {
+            let (name, value) =
+                header.split_once(':').ok_or(format!("found header `{header}`, expected `name: value`"))?;
+            headers.push((name.trim().to_lowercase(), value.trim().to_owned()));
+        }
+        if let Some(token) = self.token {
+            headers.push(("authorization".to_owned(), format!("Bearer {token}")));
+        }
+        let service = self.service.or(written.service);
+        let headers = headers.into_iter().map(|(key, value)| HeaderValue {
+            key,
+            raw_value: value.into_bytes(),
+            ..HeaderValue::default()
+        });
+        let http = HttpRequest {
+            method: self.method.unwrap_or(written.method),
+            path: self.path.unwrap_or(written.path),
+            header_map: Some(HeaderMap { headers: headers.collect() }),
+            ..HttpRequest::default()
+        };
+        Ok(CheckRequest {
+            attributes: Some(AttributeContext {
+                source: Some(Peer { principal: self.peer.unwrap_or(written.peer), ..Peer::default() }),
+                request: Some(Request { http: Some(http), ..Request::default() }),
+                context_extensions: service
+                    .map(|name| HashMap::from([(SERVICE_EXTENSION.to_owned(), name)]))
+                    .unwrap_or_default(),
+                ..AttributeContext::default()
+            }),
+        })
+    }
+}

@@ -1,0 +1,49 @@
+//! The command line: one file a subcommand.
+
+mod check;
+pub mod dev;
+mod exit;
+mod explain;
+mod schema;
+mod serve;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::Exit;
+
+/// Per-hop authorization for AI agents, as Envoy's external authorization server.
+///
+/// Exit codes: 0 done, or allowed; 1 failed; 2 wrong usage; 3 faults in a configuration;
+/// 4 refused (`explain`).
+#[derive(Debug, Parser)]
+#[command(version, about, verbatim_doc_comment)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer Envoy, with decision records on stdout and operational logs on stderr.
+    Serve(serve::Args),
+    /// Lint a configuration: every fault and warning, with its path.
+    Check(check::Args),
+    /// Decide one request and show every check with its verdict.
+    Explain(explain::Args),
+    /// Print the JSON Schema of the configuration.
+    Schema,
+    /// Throw-away issuer, tokens, certificates and echo service. NOT FOR PRODUCTION.
+    #[command(subcommand)]
+    Dev(dev::DevCommand),
+}
+
+/// Runs the command that was asked for.
+pub async fn run(cli: Cli) -> Exit {
+    match cli.command {
+        Command::Serve(args) => serve::run(args).await,
+        Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(args).await,
+        Command::Schema => schema::run(),
+        Command::Dev(command) => exit::of(dev::run(command).await),
+    }
+}

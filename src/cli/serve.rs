@@ -1,0 +1,40 @@
+//! `hopgate serve`
+
+use std::io;
+use std::path::PathBuf;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::check::report;
+use super::exit::{Exit, fail};
+use crate::server::{self, ServeError};
+use crate::telemetry;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The configuration file; changes of it are taken while running.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+pub(super) async fn run(args: Args) -> Exit {
+    telemetry::start();
+    let (mut terminate, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
+        (Err(error), _) | (_, Err(error)) => return fail(error),
+    };
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    match server::serve(&args.config, io::stdout(), shutdown).await {
+        Ok(()) => Exit::Done,
+        Err(ServeError::Config { file, faults }) => {
+            report(&file, "fault", &faults);
+            Exit::Faults
+        }
+        Err(error) => fail(error),
+    }
+}
