@@ -1,1 +1,37 @@
-//! testbed
+//! The real parts that hopgate's tests, demo and benches run against: Envoy, child processes, ports.
+//!
+//! It knows nothing of hopgate, so that what it says about a running system is an outsider's view.
+//!
+//! | want | take |
+//! | --- | --- |
+//! | an Envoy with a given filter chain | [`envoy::Config`], then [`envoy::Envoy::start`] |
+//! | only to know whether Envoy accepts a config | [`envoy::validate`] |
+//! | a program under test: its stdout lines, stderr, CPU time, memory | [`Service`] |
+//! | a free port, a short Unix socket path, to wait until one answers | [`ports`], [`SocketDir`] |
+//!
+//! ```no_run
+//! # fn main() -> Result<(), testbed::Error> {
+//! use testbed::envoy::{Config, Envoy, ExtAuthz, Listener, Route, Upstream};
+//!
+//! let sockets = testbed::SocketDir::new()?;
+//! let mut inbound = Listener::new("inbound");
+//! inbound.authorization = ExtAuthz::at(sockets.path("check")).into();
+//! inbound.routes = vec![Route::to(Upstream::at(([127, 0, 0, 1], 8080)))];
+//! let envoy = Envoy::start(&Config::new("invoices").listener(inbound))?;
+//! println!("http://{}/invoices", envoy.address("inbound")?);
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod envoy;
+mod error;
+mod lines;
+pub mod ports;
+mod service;
+mod socket_dir;
+mod wait;
+
+pub use error::Error;
+pub use rustix::process::Signal;
+pub use service::Service;
+pub use socket_dir::SocketDir;
