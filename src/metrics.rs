@@ -76,19 +76,19 @@ impl Metrics {
         let would: Family<ReasonLabel, Counter> = Family::default();
         let reloads: Family<ResultLabel, Counter> = Family::default();
         let metrics = Self {
-            allowed: decisions.get_or_create(&DecisionLabel { decision: "allow", reason: "", check: "" }).clone(),
+            allowed: decisions.get_or_create_owned(&DecisionLabel { decision: "allow", reason: "", check: "" }),
             refused: per_reason(|reason| {
                 let label = DecisionLabel { decision: "deny", reason: reason.code(), check: reason.check().name() };
-                decisions.get_or_create(&label).clone()
+                decisions.get_or_create_owned(&label)
             }),
             would_refuse: observable_reasons(|reason| {
-                would.get_or_create(&ReasonLabel { reason: reason.code(), check: reason.check().name() }).clone()
+                would.get_or_create_owned(&ReasonLabel { reason: reason.code(), check: reason.check().name() })
             }),
             // 1 µs to 0.5 s.
             duration: Histogram::new(exponential_buckets(0.000_001, 2.0, 20)),
             records_refused: Counter::default(),
-            reload_success: reloads.get_or_create(&ResultLabel { result: "success" }).clone(),
-            reload_failure: reloads.get_or_create(&ResultLabel { result: "failure" }).clone(),
+            reload_success: reloads.get_or_create_owned(&ResultLabel { result: "success" }),
+            reload_failure: reloads.get_or_create_owned(&ResultLabel { result: "failure" }),
             config_current: Gauge::default(),
             replay_entries: Gauge::default(),
             keys: Family::default(),
@@ -167,21 +167,21 @@ impl Metrics {
     /// The keys of `issuer` now in force: how many, and when they were had (unix seconds).
     pub(crate) fn keys(&self, issuer: &str, count: usize, fetched: i64) {
         let label = IssuerLabel { issuer: issuer.to_owned() };
-        self.keys.get_or_create(&label).set(i64::try_from(count).unwrap_or(i64::MAX));
-        self.keys_fetched.get_or_create(&label).set(fetched);
+        self.keys.get_or_create_owned(&label).set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.keys_fetched.get_or_create_owned(&label).set(fetched);
     }
 
     pub(crate) fn key_fetch(&self, issuer: &str, success: bool) {
         let result = if success { "success" } else { "failure" };
-        self.fetches.get_or_create(&FetchLabel { issuer: issuer.to_owned(), result }).inc();
+        self.fetches.get_or_create_owned(&FetchLabel { issuer: issuer.to_owned(), result }).inc();
     }
 
     /// The fetch counters of `issuer`, there before anything was fetched.
     pub(crate) fn introduce_issuer(&self, issuer: &str) {
         for result in ["success", "failure"] {
-            drop(self.fetches.get_or_create(&FetchLabel { issuer: issuer.to_owned(), result }));
+            drop(self.fetches.get_or_create_owned(&FetchLabel { issuer: issuer.to_owned(), result }));
         }
-        drop(self.keys.get_or_create(&IssuerLabel { issuer: issuer.to_owned() }));
+        drop(self.keys.get_or_create_owned(&IssuerLabel { issuer: issuer.to_owned() }));
     }
 
     /// All metrics in the `OpenMetrics` text format.

@@ -25,7 +25,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     #[command(flatten)]
-    request: request::Args,
+    request: request::RequestArgs,
     /// Decide as if it were this time (RFC 3339, such as 2026-11-24T12:00:00Z).
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_rfc3339_weak)]
     at: Option<SystemTime>,

@@ -47,3 +47,15 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Dev(command) => exit::of(dev::run(command).await),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

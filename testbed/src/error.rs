@@ -18,11 +18,7 @@ pub enum Error {
     #[error("no listener `{wanted}`, found {found:?}")]
     NoListener { wanted: String, found: Vec<String> },
     #[error("{name} ended early with {status}: {stderr}")]
-    Ended {
-        name: String,
-        status: String,
-        stderr: String,
-    },
+    Ended { name: String, status: String, stderr: String },
     #[error("waited {waited:?} for {what}: {last}")]
     TimedOut {
         what: String,
@@ -33,16 +29,9 @@ pub enum Error {
     #[error("Envoy's admin answered {path} with {found}")]
     Admin { path: String, found: String },
     #[error("cannot read /proc of {name}: {source}")]
-    Proc {
-        name: String,
-        source: procfs::ProcError,
-    },
+    Proc { name: String, source: procfs::ProcError },
     #[error("the socket path `{}` is {found} bytes long, expected at most {limit}", path.display())]
-    SocketPathTooLong {
-        path: PathBuf,
-        found: usize,
-        limit: usize,
-    },
+    SocketPathTooLong { path: PathBuf, found: usize, limit: usize },
 }
 
 impl Error {

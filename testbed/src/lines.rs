@@ -52,10 +52,7 @@ impl Lines {
                 let last = state.lines.last().cloned().unwrap_or_default();
                 return Found::Nothing { seen, last };
             }
-            (state, _) = self
-                .changed
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner);
+            (state, _) = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
         }
     }
 

@@ -38,9 +38,7 @@ pub fn free() -> Result<SocketAddr, Error> {
 /// [`Error::TimedOut`] with the last connection error.
 pub fn wait_for_tcp(address: SocketAddr, within: Duration) -> Result<(), Error> {
     wait::until(&format!("a listener on {address}"), within, || {
-        Ok(TcpStream::connect(address)
-            .map(drop)
-            .map_err(|error| error.to_string()))
+        Ok(TcpStream::connect(address).map(drop).map_err(|error| error.to_string()))
     })
 }
 
@@ -50,9 +48,7 @@ pub fn wait_for_tcp(address: SocketAddr, within: Duration) -> Result<(), Error> 
 /// [`Error::TimedOut`] with the last connection error.
 pub fn wait_for_unix(path: &Path, within: Duration) -> Result<(), Error> {
     wait::until(&format!("a listener on {}", path.display()), within, || {
-        Ok(UnixStream::connect(path)
-            .map(drop)
-            .map_err(|error| error.to_string()))
+        Ok(UnixStream::connect(path).map(drop).map_err(|error| error.to_string()))
     })
 }
 
@@ -68,9 +64,7 @@ mod tests {
 
     #[test]
     fn a_port_is_given_once() {
-        let ports: HashSet<u16> = (0..64)
-            .map(|_| free().expect("a free port").port())
-            .collect();
+        let ports: HashSet<u16> = (0..64).map(|_| free().expect("a free port").port()).collect();
         assert_eq!(ports.len(), 64);
     }
 

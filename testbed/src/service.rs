@@ -43,11 +43,7 @@ impl Service {
     ///
     /// # Errors
     /// When the program cannot be started.
-    pub fn start_writing_to(
-        file: File,
-        name: impl Into<String>,
-        command: Command,
-    ) -> Result<Self, Error> {
+    pub fn start_writing_to(file: File, name: impl Into<String>, command: Command) -> Result<Self, Error> {
         Self::spawn(name.into(), command, file.into())
     }
 
@@ -55,29 +51,15 @@ impl Service {
         let start = || Error::io(format!("start {name}"));
         let dir = TempDir::with_prefix("hopgate-").map_err(start())?;
         let stderr = File::create(dir.path().join("stderr")).map_err(start())?;
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(stdout)
-            .stderr(stderr)
-            .spawn()
-            .map_err(start())?;
-        Ok(Self {
-            name,
-            child,
-            lines: Arc::default(),
-            dir,
-        })
+        let child = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn().map_err(start())?;
+        Ok(Self { name, child, lines: Arc::default(), dir })
     }
 
     /// The first line of stdout, old or new, that `wanted` accepts.
     ///
     /// # Errors
     /// [`Error::TimedOut`] after `within`, or [`Error::Ended`] once stdout is closed without such a line.
-    pub fn wait_for_line(
-        &mut self,
-        within: Duration,
-        wanted: impl FnMut(&str) -> bool,
-    ) -> Result<String, Error> {
+    pub fn wait_for_line(&mut self, within: Duration, wanted: impl FnMut(&str) -> bool) -> Result<String, Error> {
         match self.lines.find(within, wanted) {
             Found::Line(line) => Ok(line),
             Found::Closed => Err(self.ended()),
@@ -100,8 +82,8 @@ impl Service {
     /// # Errors
     /// When the file cannot be read.
     pub fn stderr(&self) -> Result<String, Error> {
-        let bytes = std::fs::read(self.stderr_path())
-            .map_err(Error::io(format!("read the stderr of {}", self.name)))?;
+        let bytes =
+            std::fs::read(self.stderr_path()).map_err(Error::io(format!("read the stderr of {}", self.name)))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
@@ -124,11 +106,7 @@ impl Service {
         let stat = self.stat()?;
         let ticks = stat.utime.saturating_add(stat.stime);
         let nanos = ticks.saturating_mul(1_000_000_000);
-        Ok(Duration::from_nanos(
-            nanos
-                .checked_div(procfs::ticks_per_second())
-                .unwrap_or_default(),
-        ))
+        Ok(Duration::from_nanos(nanos.checked_div(procfs::ticks_per_second()).unwrap_or_default()))
     }
 
     /// Resident memory now, in bytes.
@@ -142,13 +120,8 @@ impl Service {
     fn stat(&self) -> Result<procfs::process::Stat, Error> {
         self.pid()
             .map(Pid::as_raw_nonzero)
-            .map_or(Err(procfs::ProcError::Other("no pid".to_owned())), |pid| {
-                Process::new(pid.get())?.stat()
-            })
-            .map_err(|source| Error::Proc {
-                name: self.name.clone(),
-                source,
-            })
+            .map_or(Err(procfs::ProcError::Other("no pid".to_owned())), |pid| Process::new(pid.get())?.stat())
+            .map_err(|source| Error::Proc { name: self.name.clone(), source })
     }
 
     /// [`Error::Ended`] once the process has ended, for loops that wait for something else.
@@ -169,9 +142,7 @@ impl Service {
     pub fn stop(&mut self) -> Result<ExitStatus, Error> {
         self.signal(Signal::TERM);
         let what = format!("the end of {}", self.name);
-        let ended = wait::until(&what, GRACE, || {
-            Ok(self.try_wait()?.ok_or_else(|| "still running".to_owned()))
-        });
+        let ended = wait::until(&what, GRACE, || Ok(self.try_wait()?.ok_or_else(|| "still running".to_owned())));
         ended.or_else(|_| self.kill())
     }
 
@@ -182,10 +153,7 @@ impl Service {
     pub fn kill(&mut self) -> Result<ExitStatus, Error> {
         // `Child::kill` does nothing to a pid that was waited for, so never to another process.
         let name = self.name.clone();
-        self.child
-            .kill()
-            .and_then(|()| self.child.wait())
-            .map_err(Error::io(format!("kill {name}")))
+        self.child.kill().and_then(|()| self.child.wait()).map_err(Error::io(format!("kill {name}")))
     }
 
     /// Sends `signal` (STOP and CONT for a hang, HUP for a reload). Nothing happens once it has ended.
@@ -198,9 +166,7 @@ impl Service {
     }
 
     fn try_wait(&mut self) -> Result<Option<ExitStatus>, Error> {
-        self.child
-            .try_wait()
-            .map_err(Error::io(format!("wait for {}", self.name)))
+        self.child.try_wait().map_err(Error::io(format!("wait for {}", self.name)))
     }
 
     fn pid(&self) -> Option<Pid> {

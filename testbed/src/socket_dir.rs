@@ -41,11 +41,7 @@ impl SocketDir {
 pub(crate) fn check_length(path: &Path) -> Result<(), Error> {
     let found = path.as_os_str().len();
     if found > LIMIT {
-        return Err(Error::SocketPathTooLong {
-            path: path.to_owned(),
-            found,
-            limit: LIMIT,
-        });
+        return Err(Error::SocketPathTooLong { path: path.to_owned(), found, limit: LIMIT });
     }
     Ok(())
 }

@@ -21,11 +21,7 @@ pub(crate) fn until<T>(
             Err(last) => last,
         };
         if started.elapsed() >= within {
-            return Err(Error::TimedOut {
-                what: what.to_owned(),
-                waited: within,
-                last,
-            });
+            return Err(Error::TimedOut { what: what.to_owned(), waited: within, last });
         }
         thread::sleep(PAUSE);
     }

@@ -12,8 +12,8 @@ use support::certs::TrustDomain;
 use support::get;
 use tempfile::TempDir;
 use testbed::envoy::{
-    Authorization, Config, Envoy, ExtAuthz, Hcm, JwtAuthn, Listener, RequestBody, Route, Upstream,
-    validate, wait_for_access,
+    Authorization, Config, Envoy, ExtAuthz, Hcm, JwtAuthn, Listener, RequestBody, Route, Upstream, validate,
+    wait_for_access,
 };
 use testbed::{Error, SocketDir, ports};
 
@@ -33,10 +33,7 @@ fn inbound(authorization: impl Into<Authorization>) -> Listener {
 fn envoy_accepts_every_switch() {
     let sockets = SocketDir::new().expect("a directory");
     let domain = TrustDomain::new("demo.local", sockets.root());
-    let service = Upstream {
-        http2: true,
-        ..Upstream::at(([127, 0, 0, 1], 1))
-    };
+    let service = Upstream { http2: true, ..Upstream::at(([127, 0, 0, 1], 1)) };
     let authz = ExtAuthz {
         failure_mode_allow: true,
         validate_mutations: false,
@@ -58,26 +55,16 @@ fn envoy_accepts_every_switch() {
         routes: vec![
             Route {
                 request_body: Some(RequestBody::default()),
-                ..Route::to(service.clone())
-                    .under("/mcp")
-                    .context("service", "tools")
+                ..Route::to(service.clone()).under("/mcp").context("service", "tools")
             },
-            Route {
-                unchecked: true,
-                ..Route::respond(200, "ok").under("/healthz")
-            },
+            Route { unchecked: true, ..Route::respond(200, "ok").under("/healthz") },
             Route::to(service.clone()),
         ],
         access_log: Some(sockets.root().join("access.log")),
         ..inbound(authz)
     };
-    let next_hop = Upstream {
-        mtls: Some(domain.mtls("invoices").only(domain.spiffe("research"))),
-        ..service
-    };
-    let config = Config::new("invoices")
-        .listener(inbound)
-        .listener(Listener::egress("egress", next_hop));
+    let next_hop = Upstream { mtls: Some(domain.mtls("invoices").only(domain.spiffe("research"))), ..service };
+    let config = Config::new("invoices").listener(inbound).listener(Listener::egress("egress", next_hop));
     validate(&config).expect("Envoy accepts it");
 }
 
@@ -93,10 +80,7 @@ fn a_config_that_envoy_refuses_is_told_in_its_words() {
     let error = validate(&config).expect_err("a broken key set");
     assert!(error.to_string().contains("jwks"), "{error}");
     let error = Envoy::start(&config).expect_err("the same");
-    assert!(
-        matches!(&error, Error::Ended { stderr, .. } if stderr.contains("jwks")),
-        "{error}"
-    );
+    assert!(matches!(&error, Error::Ended { stderr, .. } if stderr.contains("jwks")), "{error}");
 }
 
 #[test]
@@ -119,20 +103,14 @@ fn jwt_authn_refuses_a_request_without_token() {
             .to_owned(),
         cached_tokens: Some(100),
     }));
-    assert_eq!(
-        get(envoy.address("inbound").expect("the listener"), "/").0,
-        401
-    );
+    assert_eq!(get(envoy.address("inbound").expect("the listener"), "/").0, 401);
 }
 
 #[test]
 fn an_unreachable_authorization_server_refuses_unless_failures_are_allowed() {
     let sockets = SocketDir::new().expect("a directory");
     let closed = ExtAuthz::at(sockets.path("nobody"));
-    let open = ExtAuthz {
-        failure_mode_allow: true,
-        ..closed.clone()
-    };
+    let open = ExtAuthz { failure_mode_allow: true, ..closed.clone() };
     let by_tcp = ExtAuthz::at(ports::free().expect("a free port"));
     for (filter, expected) in [(closed, 503), (open, 200), (by_tcp, 503)] {
         let envoy = start(inbound(filter.clone()));
@@ -146,30 +124,20 @@ fn path_settings_decide_what_reaches_authorization() {
     let sockets = SocketDir::new().expect("a directory");
     let recorder = Recorder::start(&sockets.path("check"));
     let seen = |hcm| {
-        let envoy = start(Listener {
-            hcm,
-            ..inbound(ExtAuthz::at(sockets.path("check")))
-        });
+        let envoy = start(Listener { hcm, ..inbound(ExtAuthz::at(sockets.path("check"))) });
         let address = envoy.address("inbound").expect("the listener");
         let escaped = get(address, "/a%2Fb").0;
         get(address, "/a//b");
         (http(&recorder).path, escaped)
     };
     assert_eq!(seen(Hcm::default()), ("/a/b".to_owned(), 400));
-    let as_it_came = Hcm {
-        merge_slashes: false,
-        reject_escaped_slashes: false,
-        ..Hcm::default()
-    };
+    let as_it_came = Hcm { merge_slashes: false, reject_escaped_slashes: false, ..Hcm::default() };
     assert_eq!(seen(as_it_came), ("/a//b".to_owned(), 200));
 }
 
 fn http(recorder: &Recorder) -> HttpRequest {
     let attributes = recorder.last().attributes.expect("attributes");
-    attributes
-        .request
-        .and_then(|request| request.http)
-        .expect("an HTTP request")
+    attributes.request.and_then(|request| request.http).expect("an HTTP request")
 }
 
 #[test]
@@ -177,24 +145,12 @@ fn repeated_headers_are_kept_apart_only_when_raw() {
     let sockets = SocketDir::new().expect("a directory");
     let recorder = Recorder::start(&sockets.path("check"));
     for raw in [true, false] {
-        let envoy = start(inbound(ExtAuthz {
-            encode_raw_headers: raw,
-            ..ExtAuthz::at(sockets.path("check"))
-        }));
+        let envoy = start(inbound(ExtAuthz { encode_raw_headers: raw, ..ExtAuthz::at(sockets.path("check")) }));
         get(envoy.address("inbound").expect("the listener"), "/");
         let http = http(&recorder);
-        let kept = http.header_map.map_or(0, |map| {
-            map.headers
-                .iter()
-                .filter(|header| header.key == "x-twice")
-                .count()
-        });
+        let kept = http.header_map.map_or(0, |map| map.headers.iter().filter(|header| header.key == "x-twice").count());
         let joined = http.headers.get("x-twice").cloned();
-        let expected = if raw {
-            (2, None)
-        } else {
-            (0, Some("one,two".to_owned()))
-        };
+        let expected = if raw { (2, None) } else { (0, Some("one,two".to_owned())) };
         assert_eq!((kept, joined), expected);
     }
 }
@@ -223,35 +179,16 @@ fn a_call_by_mtls_shows_authorization_who_calls_which_service() {
     assert_eq!(status, 200);
 
     let attributes = recorder.last().attributes.expect("attributes");
-    assert_eq!(
-        attributes
-            .context_extensions
-            .get("service")
-            .map(String::as_str),
-        Some("invoices")
-    );
+    assert_eq!(attributes.context_extensions.get("service").map(String::as_str), Some("invoices"));
     let peer = attributes.source.expect("a peer");
     assert_eq!(peer.principal, "spiffe://demo.local/planner");
-    assert!(
-        peer.certificate.contains("BEGIN%20CERTIFICATE"),
-        "{}",
-        peer.certificate
-    );
+    assert!(peer.certificate.contains("BEGIN%20CERTIFICATE"), "{}", peer.certificate);
 
-    let line = wait_for_access(&log, Duration::from_secs(5), |line| {
-        line.get("path") == Some(&Value::from("/invoices"))
-    })
-    .expect("a line");
-    assert_eq!(
-        line.pointer("/authz/decision_id"),
-        Some(&Value::from("d-1")),
-        "{line}"
-    );
-    assert_eq!(
-        line.get("peer"),
-        Some(&Value::from("spiffe://demo.local/planner")),
-        "{line}"
-    );
+    let line =
+        wait_for_access(&log, Duration::from_secs(5), |line| line.get("path") == Some(&Value::from("/invoices")))
+            .expect("a line");
+    assert_eq!(line.pointer("/authz/decision_id"), Some(&Value::from("d-1")), "{line}");
+    assert_eq!(line.get("peer"), Some(&Value::from("spiffe://demo.local/planner")), "{line}");
 }
 
 #[test]
@@ -259,23 +196,14 @@ fn mtls_refuses_a_peer_of_another_trust_domain_and_a_server_with_another_id() {
     let dir = TempDir::new().expect("a directory");
     let ours = TrustDomain::new("demo.local", dir.path());
     let theirs = TrustDomain::new("other.local", dir.path());
-    let server = start(Listener {
-        mtls: Some(ours.mtls("invoices")),
-        ..inbound(Authorization::None)
-    });
+    let server = start(Listener { mtls: Some(ours.mtls("invoices")), ..inbound(Authorization::None) });
     let address = server.address("inbound").expect("the listener");
     let mut stranger = ours.mtls("planner");
     stranger.identity = theirs.identity("planner");
     let wrong_server = ours.mtls("planner").only(ours.spiffe("research"));
     let right = ours.mtls("planner").only(ours.spiffe("invoices"));
     for (mtls, expected) in [(stranger, 503), (wrong_server, 503), (right, 200)] {
-        let client = start(Listener::egress(
-            "egress",
-            Upstream {
-                mtls: Some(mtls),
-                ..Upstream::at(address)
-            },
-        ));
+        let client = start(Listener::egress("egress", Upstream { mtls: Some(mtls), ..Upstream::at(address) }));
         let (status, body) = get(client.address("egress").expect("the listener"), "/");
         assert_eq!(status, expected, "{body}");
     }

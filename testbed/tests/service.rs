@@ -28,9 +28,7 @@ fn a_line_is_found_whether_it_came_before_or_after_the_question() {
 #[test]
 fn waiting_in_vain_shows_the_last_line() {
     let mut service = shell("echo something else; exec sleep 60");
-    let error = service
-        .wait_for_line(Duration::from_millis(300), |line| line == "wanted")
-        .expect_err("no such line");
+    let error = service.wait_for_line(Duration::from_millis(300), |line| line == "wanted").expect_err("no such line");
     assert!(error.to_string().contains("something else"), "{error}");
 }
 
@@ -49,18 +47,12 @@ fn a_service_that_ends_early_shows_its_stderr() {
 #[test]
 fn stop_asks_before_it_kills() {
     let mut polite = shell("trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done");
-    polite
-        .wait_for_line(SOON, |line| line == "ready")
-        .expect("started");
+    polite.wait_for_line(SOON, |line| line == "ready").expect("started");
     assert_eq!(polite.stop().expect("ended").code(), Some(7));
 
     let mut deaf = shell("trap '' TERM; echo ready; while :; do sleep 0.05; done");
-    deaf.wait_for_line(SOON, |line| line == "ready")
-        .expect("started");
-    assert_eq!(
-        deaf.stop().expect("killed").signal(),
-        Some(Signal::KILL.as_raw())
-    );
+    deaf.wait_for_line(SOON, |line| line == "ready").expect("started");
+    assert_eq!(deaf.stop().expect("killed").signal(), Some(Signal::KILL.as_raw()));
 }
 
 #[test]
@@ -74,11 +66,8 @@ fn drop_ends_the_process() {
 
 #[test]
 fn cpu_time_and_memory_are_of_the_process() {
-    let mut busy = shell(
-        "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo done; while :; do sleep 0.05; done",
-    );
-    busy.wait_for_line(SOON, |line| line == "done")
-        .expect("counted");
+    let mut busy = shell("i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo done; while :; do sleep 0.05; done");
+    busy.wait_for_line(SOON, |line| line == "done").expect("counted");
     assert!(busy.cpu_time().expect("a live process") >= Duration::from_millis(10));
     assert!(busy.resident_bytes().expect("a live process") > 100_000);
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::envoy::decode::SERVICE_EXTENSION;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct RequestArgs {
     /// The request as YAML or JSON: method, path, headers, peer, service. Flags override it.
     #[arg(long, value_name = "FILE")]
     request: Option<PathBuf>,
@@ -53,7 +53,7 @@ enum OneOrMany {
     Many(Vec<String>),
 }
 
-impl Args {
+impl RequestArgs {
     /// # Errors
     /// A file that can't be read, or a header flag without a colon.
     pub(super) fn message(self) -> Result<CheckRequest, String> {

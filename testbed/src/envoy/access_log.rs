@@ -13,18 +13,11 @@ use crate::{Error, wait};
 ///
 /// # Errors
 /// [`Error::TimedOut`] after `within`.
-pub fn wait_for_access(
-    log: &Path,
-    within: Duration,
-    mut wanted: impl FnMut(&Value) -> bool,
-) -> Result<Value, Error> {
+pub fn wait_for_access(log: &Path, within: Duration, mut wanted: impl FnMut(&Value) -> bool) -> Result<Value, Error> {
     wait::until(&format!("a line in {}", log.display()), within, || {
         let text = fs::read_to_string(log).unwrap_or_default();
         // A line still being written is no JSON yet.
-        let found = text
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .find(&mut wanted);
+        let found = text.lines().filter_map(|line| serde_json::from_str(line).ok()).find(&mut wanted);
         Ok(found.ok_or(text))
     })
 }

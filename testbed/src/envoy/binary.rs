@@ -10,11 +10,7 @@ use crate::Error;
 /// When `HOPGATE_ENVOY` names no file, or `fetch-envoy.sh` fails.
 pub fn binary() -> Result<PathBuf, Error> {
     if let Some(named) = std::env::var_os("HOPGATE_ENVOY").map(PathBuf::from) {
-        return if named.is_file() {
-            Ok(named)
-        } else {
-            Err(Error::NoSuchEnvoy(named))
-        };
+        return if named.is_file() { Ok(named) } else { Err(Error::NoSuchEnvoy(named)) };
     }
     let testbed = Path::new(env!("CARGO_MANIFEST_DIR"));
     let local = testbed.join("../.local");
@@ -30,9 +26,7 @@ pub fn binary() -> Result<PathBuf, Error> {
 }
 
 fn fetch(testbed: &Path) -> Result<(), Error> {
-    let output = Command::new(testbed.join("fetch-envoy.sh"))
-        .output()
-        .map_err(Error::io("run fetch-envoy.sh"))?;
+    let output = Command::new(testbed.join("fetch-envoy.sh")).output().map_err(Error::io("run fetch-envoy.sh"))?;
     if output.status.success() {
         Ok(())
     } else {

@@ -21,11 +21,7 @@ pub struct Config {
 impl Config {
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            listeners: Vec::new(),
-            workers: 1,
-        }
+        Self { name: name.into(), listeners: Vec::new(), workers: 1 }
     }
 
     #[must_use]
@@ -71,19 +67,13 @@ impl Listener {
     /// Plain HTTP in, everything out to `upstream`.
     #[must_use]
     pub fn egress(name: impl Into<String>, upstream: Upstream) -> Self {
-        Self {
-            routes: vec![Route::to(upstream)],
-            ..Self::new(name)
-        }
+        Self { routes: vec![Route::to(upstream)], ..Self::new(name) }
     }
 }
 
 /// The HTTP connection manager's settings that decide which path and which caller authorization sees.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of Envoy's, on its own"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of Envoy's, on its own")]
 pub struct Hcm {
     pub normalize_path: bool,
     pub merge_slashes: bool,
@@ -95,12 +85,7 @@ pub struct Hcm {
 
 impl Default for Hcm {
     fn default() -> Self {
-        Self {
-            normalize_path: true,
-            merge_slashes: true,
-            reject_escaped_slashes: true,
-            sanitize_client_cert: true,
-        }
+        Self { normalize_path: true, merge_slashes: true, reject_escaped_slashes: true, sanitize_client_cert: true }
     }
 }
 
@@ -126,10 +111,7 @@ impl From<JwtAuthn> for Authorization {
 
 /// `envoy.filters.http.ext_authz` over gRPC.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of Envoy's filter, under Envoy's name"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of Envoy's filter, under Envoy's name")]
 pub struct ExtAuthz {
     pub server: AuthzServer,
     /// Of one Check; past it the call is in error and `failure_mode_allow` decides.
@@ -196,11 +178,7 @@ pub struct RequestBody {
 
 impl Default for RequestBody {
     fn default() -> Self {
-        Self {
-            max_bytes: 65_536,
-            allow_partial: false,
-            as_bytes: true,
-        }
+        Self { max_bytes: 65_536, allow_partial: false, as_bytes: true }
     }
 }
 
@@ -288,10 +266,6 @@ impl Upstream {
     /// Plain HTTP/1.1.
     #[must_use]
     pub fn at(address: impl Into<SocketAddr>) -> Self {
-        Self {
-            address: address.into(),
-            http2: false,
-            mtls: None,
-        }
+        Self { address: address.into(), http2: false, mtls: None }
     }
 }

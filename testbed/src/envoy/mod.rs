@@ -11,8 +11,7 @@ mod tls;
 pub use access_log::wait_for_access;
 pub use binary::binary;
 pub use config::{
-    Action, Authorization, AuthzServer, Config, ExtAuthz, Hcm, JwtAuthn, Listener, RequestBody,
-    Route, Upstream,
+    Action, Authorization, AuthzServer, Config, ExtAuthz, Hcm, JwtAuthn, Listener, RequestBody, Route, Upstream,
 };
 pub use running::{Envoy, validate};
 pub use tls::{Identity, Mtls};

@@ -8,8 +8,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::config::{
-    Action, Authorization, AuthzServer, Config, ExtAuthz, Hcm, JwtAuthn, Listener, RequestBody,
-    Route, Upstream,
+    Action, Authorization, AuthzServer, Config, ExtAuthz, Hcm, JwtAuthn, Listener, RequestBody, Route, Upstream,
 };
 use super::render_tls::{downstream_tls, upstream_tls};
 
@@ -47,12 +46,7 @@ fn listener(listener: &Listener) -> Value {
 }
 
 fn http_connection_manager(listener: &Listener) -> Value {
-    let Hcm {
-        normalize_path,
-        merge_slashes,
-        reject_escaped_slashes,
-        sanitize_client_cert,
-    } = listener.hcm;
+    let Hcm { normalize_path, merge_slashes, reject_escaped_slashes, sanitize_client_cert } = listener.hcm;
     let mut filters: Vec<Value> = authorization(listener).into_iter().collect();
     filters.push(json!({
         "name": "envoy.filters.http.router",
@@ -158,11 +152,7 @@ fn jwt_authn(filter: &JwtAuthn) -> Value {
         "local_jwks": { "inline_string": filter.jwks },
     });
     if let Some(size) = filter.cached_tokens {
-        put(
-            &mut provider,
-            "jwt_cache_config",
-            json!({ "jwt_cache_size": size }),
-        );
+        put(&mut provider, "jwt_cache_config", json!({ "jwt_cache_size": size }));
     }
     json!({
         "@type": url("envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"),
@@ -186,11 +176,7 @@ fn route(listener: &Listener, index: usize, route: &Route) -> Value {
     if matches!(listener.authorization, Authorization::ExtAuthz(_))
         && let Some(check) = per_route_check(route)
     {
-        put(
-            &mut entry,
-            "typed_per_filter_config",
-            json!({ EXT_AUTHZ: check }),
-        );
+        put(&mut entry, "typed_per_filter_config", json!({ EXT_AUTHZ: check }));
     }
     entry
 }
@@ -202,11 +188,7 @@ fn per_route_check(route: &Route) -> Option<Value> {
     }
     let mut settings = json!({});
     if !route.context_extensions.is_empty() {
-        put(
-            &mut settings,
-            "context_extensions",
-            json!(route.context_extensions),
-        );
+        put(&mut settings, "context_extensions", json!(route.context_extensions));
     }
     if let Some(body) = &route.request_body {
         put(&mut settings, "with_request_body", request_body(body));
@@ -225,40 +207,25 @@ fn clusters(listener: &Listener) -> Vec<Value> {
         }
         Authorization::None | Authorization::JwtAuthn(_) => None,
     };
-    let upstreams = listener
-        .routes
-        .iter()
-        .enumerate()
-        .filter_map(|(index, route)| {
-            let Action::Forward(upstream) = &route.action else {
-                return None;
-            };
-            Some(upstream_entry(
-                &upstream_cluster(&listener.name, index),
-                upstream,
-            ))
-        });
+    let upstreams = listener.routes.iter().enumerate().filter_map(|(index, route)| {
+        let Action::Forward(upstream) = &route.action else {
+            return None;
+        };
+        Some(upstream_entry(&upstream_cluster(&listener.name, index), upstream))
+    });
     authz.into_iter().chain(upstreams).collect()
 }
 
 fn upstream_entry(name: &str, upstream: &Upstream) -> Value {
     let mut entry = cluster(name, &socket_address(upstream.address), upstream.http2);
     if let Some(mtls) = &upstream.mtls {
-        put(
-            &mut entry,
-            "transport_socket",
-            upstream_tls(mtls, upstream.http2),
-        );
+        put(&mut entry, "transport_socket", upstream_tls(mtls, upstream.http2));
     }
     entry
 }
 
 fn cluster(name: &str, address: &Value, http2: bool) -> Value {
-    let protocol = if http2 {
-        "http2_protocol_options"
-    } else {
-        "http_protocol_options"
-    };
+    let protocol = if http2 { "http2_protocol_options" } else { "http_protocol_options" };
     json!({
         "name": name,
         "type": "STATIC",
@@ -294,8 +261,5 @@ pub(super) fn url(message: &str) -> String {
 
 /// Adds an optional field to an object that `json!` made.
 pub(super) fn put(object: &mut Value, key: &str, value: Value) {
-    object
-        .as_object_mut()
-        .unwrap_or(&mut Map::new())
-        .insert(key.to_owned(), value);
+    object.as_object_mut().unwrap_or(&mut Map::new()).insert(key.to_owned(), value);
 }

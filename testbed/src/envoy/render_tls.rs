@@ -40,11 +40,8 @@ fn common_tls(mtls: &Mtls, alpn: &[&str]) -> Value {
         },
     });
     if !mtls.peers.is_empty() {
-        let ids = mtls
-            .peers
-            .iter()
-            .map(|id| json!({ "san_type": "URI", "matcher": { "exact": id } }))
-            .collect::<Vec<_>>();
+        let ids =
+            mtls.peers.iter().map(|id| json!({ "san_type": "URI", "matcher": { "exact": id } })).collect::<Vec<_>>();
         put(&mut validation, "match_typed_subject_alt_names", json!(ids));
     }
     json!({

@@ -58,17 +58,9 @@ impl Envoy {
         })?;
         wait::until("Envoy's /ready", READY_WITHIN, || {
             service.check_running()?;
-            Ok(ask(admin, "/ready")
-                .map(drop)
-                .map_err(|error| error.to_string()))
+            Ok(ask(admin, "/ready").map(drop).map_err(|error| error.to_string()))
         })?;
-        Ok(Self {
-            listeners: listeners(admin)?,
-            service,
-            admin,
-            config: file,
-            _dir: dir,
-        })
+        Ok(Self { listeners: listeners(admin)?, service, admin, config: file, _dir: dir })
     }
 
     /// Where the listener `name` listens.
@@ -76,13 +68,10 @@ impl Envoy {
     /// # Errors
     /// When the config has no such listener.
     pub fn address(&self, name: &str) -> Result<SocketAddr, Error> {
-        self.listeners
-            .get(name)
-            .copied()
-            .ok_or_else(|| Error::NoListener {
-                wanted: name.to_owned(),
-                found: self.listeners.keys().cloned().collect(),
-            })
+        self.listeners.get(name).copied().ok_or_else(|| Error::NoListener {
+            wanted: name.to_owned(),
+            found: self.listeners.keys().cloned().collect(),
+        })
     }
 
     /// Where the admin interface listens.
@@ -119,13 +108,7 @@ pub fn validate(config: &Config) -> Result<(), Error> {
     let dir = TempDir::with_prefix("hopgate-envoy-").map_err(Error::io("make a directory"))?;
     let file = write(config, dir.path())?;
     let output = Command::new(binary()?)
-        .args([
-            "--mode",
-            "validate",
-            "--log-level",
-            "error",
-            "--config-path",
-        ])
+        .args(["--mode", "validate", "--log-level", "error", "--config-path"])
         .arg(&file)
         .output()
         .map_err(Error::io("run Envoy"))?;
@@ -145,18 +128,14 @@ fn write(config: &Config, dir: &Path) -> Result<PathBuf, Error> {
         }
     }
     let path = dir.join("envoy.json");
-    fs::write(&path, format!("{:#}\n", config.to_json()))
-        .map_err(Error::io("write Envoy's config"))?;
+    fs::write(&path, format!("{:#}\n", config.to_json())).map_err(Error::io("write Envoy's config"))?;
     Ok(path)
 }
 
 fn listeners(admin: SocketAddr) -> Result<BTreeMap<String, SocketAddr>, Error> {
     let path = "/listeners?format=json";
     let text = ask(admin, path)?;
-    let unexpected = || Error::Admin {
-        path: path.to_owned(),
-        found: text.clone(),
-    };
+    let unexpected = || Error::Admin { path: path.to_owned(), found: text.clone() };
     let statuses = serde_json::from_str::<Value>(&text).map_err(|_| unexpected())?;
     let Some(statuses) = statuses.get("listener_statuses").and_then(Value::as_array) else {
         return Ok(BTreeMap::new());
@@ -181,8 +160,5 @@ fn ask(admin: SocketAddr, path: &str) -> Result<String, Error> {
         .build()
         .call()
         .and_then(|mut answer| answer.body_mut().read_to_string())
-        .map_err(|error| Error::Admin {
-            path: path.to_owned(),
-            found: error.to_string(),
-        })
+        .map_err(|error| Error::Admin { path: path.to_owned(), found: error.to_string() })
 }

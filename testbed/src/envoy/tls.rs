@@ -23,17 +23,8 @@ pub struct Mtls {
 impl Mtls {
     /// Any peer of `trust_domain`.
     #[must_use]
-    pub fn new(
-        identity: Identity,
-        trust_domain: impl Into<String>,
-        trust_bundle: impl Into<PathBuf>,
-    ) -> Self {
-        Self {
-            identity,
-            trust_domain: trust_domain.into(),
-            trust_bundle: trust_bundle.into(),
-            peers: Vec::new(),
-        }
+    pub fn new(identity: Identity, trust_domain: impl Into<String>, trust_bundle: impl Into<PathBuf>) -> Self {
+        Self { identity, trust_domain: trust_domain.into(), trust_bundle: trust_bundle.into(), peers: Vec::new() }
     }
 
     /// Only the peer with the SPIFFE id `peer`: what a client says of its server.

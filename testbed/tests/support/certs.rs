@@ -44,10 +44,7 @@ impl<'a> TrustDomain<'a> {
         let key = KeyPair::generate().expect("a key");
         let leaf = params.signed_by(&key, &self.issuer).expect("a leaf");
         let path = |end| self.dir.join(format!("{}.{workload}.{end}", self.name));
-        let identity = Identity {
-            certificate: path("pem"),
-            key: path("key"),
-        };
+        let identity = Identity { certificate: path("pem"), key: path("key") };
         fs::write(&identity.certificate, leaf.pem()).expect("a file");
         fs::write(&identity.key, key.serialize_pem()).expect("a file");
         identity
