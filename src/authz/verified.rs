@@ -85,7 +85,7 @@ fn check_signature(snapshot: &Snapshot, token: &str, digest: TokenDigest) -> Res
     let jws = Jws::decode(token, snapshot.token_limit)?;
     let named = jws.payload.get("iss").and_then(serde_json::Value::as_str).ok_or(Reason::ClaimMalformed)?;
     let issuer = snapshot.issuer(named).ok_or(Reason::IssuerUnknown)?;
-    let claims = Claims::read(&jws.payload, &issuer.shape)?;
+    let claims = Claims::read(&jws.payload, issuer.shape)?;
     match check_header(&jws, issuer) {
         Ok(()) => Ok(VerifiedToken { claims, digest, issuer_generation: issuer.generation }),
         Err(reason) => Err(Rejected { reason, claimed: Some(Box::new(claims)) }),

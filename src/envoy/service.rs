@@ -82,12 +82,11 @@ impl Checker {
             };
             (evaluation.findings, evaluation.trail, outcome)
         }));
-        match evaluated {
-            Ok((findings, trail, outcome)) => Decision { state, findings, trail, outcome },
-            Err(_) => {
-                tracing::error!("a check panicked; the call was refused");
-                self.refusal(Reason::InternalError)
-            }
+        if let Ok((findings, trail, outcome)) = evaluated {
+            Decision { state, findings, trail, outcome }
+        } else {
+            tracing::error!("a check panicked; the call was refused");
+            self.refusal(Reason::InternalError)
         }
     }
 
