@@ -34,4 +34,5 @@ lint: ## Formatting, clippy, docs and dependencies, as CI has them
 	.local/bin/cargo-deny --locked check bans licenses sources
 
 fuzz-build: ## Every fuzz target compiles (cargo-fuzz; nightly's flags on stable)
-	RUSTC_BOOTSTRAP=1 cargo fuzz build
+	testbed/install-tools.sh cargo-fuzz
+	RUSTC_BOOTSTRAP=1 .local/bin/cargo-fuzz fuzz build

