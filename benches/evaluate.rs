@@ -45,7 +45,7 @@ fn evaluate(c: &mut Criterion) {
     let state = state(folder.path(), &key, VerifiedTokens::with_capacity(10_000));
     let mint = || {
         let builder = TokenBuilder::new(ISSUER, "alice", AUDIENCE).client_id("researcher").scope("invoices:read");
-        format!("Bearer {}", builder.actors(&["researcher", "planner"]).sign(&key).unwrap())
+        format!("Bearer {}", builder.actors(["researcher", "planner"]).sign(&key).unwrap())
     };
     let now = UnixTime::from_secs(
         i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()).unwrap(),
