@@ -104,9 +104,12 @@ impl Authz {
     /// hopgate with its records to a file.
     pub(crate) fn hopgate(name: &str, dir: &Path, issuer: &Issuer) -> Self {
         let socket = dir.join(format!("{name}.sock"));
-        let keys = dir.join("keys.json");
+        // hopgate watches the directory of its config, which must not be the one its records are written to.
+        let watched = dir.join("config");
+        fs::create_dir_all(&watched).expect("a directory");
+        let keys = watched.join("keys.json");
         fs::write(&keys, &issuer.jwks).expect("the keys");
-        let config = dir.join(format!("{name}.yaml"));
+        let config = watched.join(format!("{name}.yaml"));
         let text = include_str!("hopgate.yaml")
             .replace("SOCKET", &socket.display().to_string())
             .replace("ADMIN", &ports::free().expect("a free port").to_string())
