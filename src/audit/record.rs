@@ -140,14 +140,22 @@ impl<'a> Identity<'a> {
     }
 }
 
-/// An actor by its `sub`; under another `act.iss` than its token's issuer by both.
+/// An actor by its `sub`; under another `act.iss` than its token's issuer as `iss#sub`, where a
+/// `#` or `%` inside either is escaped, so that no `sub` can read as such a pair.
 pub(crate) fn named<'a>(actor: &'a Actor, token_issuer: &str) -> Cow<'a, str> {
     match &actor.issuer {
         Some(issuer) if issuer.as_ref() != token_issuer => {
-            Cow::Owned(clean(&format!("{issuer}#{}", actor.subject)).into_owned())
+            Cow::Owned(clean(&format!("{}#{}", unhashed(issuer), unhashed(&actor.subject))).into_owned())
+        }
+        Some(_) | None if actor.subject.contains(['#', '%']) => {
+            Cow::Owned(clean(&unhashed(&actor.subject)).into_owned())
         }
         Some(_) | None => clean(&actor.subject),
     }
+}
+
+fn unhashed(text: &str) -> String {
+    text.replace('%', "%25").replace('#', "%23")
 }
 
 fn enforcement(snapshot: &Snapshot) -> &'static str {

@@ -47,8 +47,10 @@ pub struct Pending {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     pub key: ClaimKey,
+    /// The earliest instant of our clock at which it can have been issued.
     pub issued_at: UnixTime,
-    /// From then on the token is refused as expired, so the claim may be forgotten.
+    /// From then on the token is refused as expired, whatever clock skew is configured by then, so
+    /// the claim may be forgotten.
     pub until: UnixTime,
 }
 

@@ -48,7 +48,7 @@ pub use path::{Ambiguous, CanonicalPath};
 pub use reason::{Answer, Check, Reason};
 pub use request::{Field, Request};
 pub use route::{RouteConflict, Routes};
-pub use snapshot::{Enforcement, Issuer, Mode, Route, Service, Services, Snapshot};
+pub use snapshot::{Enforcement, Issuer, MAX_CLOCK_SKEW, Mode, Route, Service, Services, Snapshot};
 pub use spiffe::SpiffeId;
 pub use time::UnixTime;
 pub use verified::{TokenDigest, VerifiedToken, VerifiedTokens};
@@ -162,7 +162,7 @@ fn well_formed<'a>(request: &Request<'a>) -> Result<(CanonicalPath<'a>, Option<&
 /// token's text, because an ECDSA signature has a second valid spelling.
 fn claim(snapshot: &Snapshot, service: &Service, claims: &Claims) -> Result<Claim, Reason> {
     let token_id = claims.token_id.as_deref().ok_or(Reason::TokenIdMissing)?;
-    let skew = snapshot.issuer(&claims.issuer).map_or(std::time::Duration::MAX, |issuer| issuer.clock_skew);
+    let skew = snapshot.issuer(&claims.issuer).map_or(MAX_CLOCK_SKEW, |issuer| issuer.clock_skew);
     let mut hash = digest::Context::new(&digest::SHA256);
     for part in [service.name.as_ref(), claims.issuer.as_ref(), token_id] {
         // Lengths in front, so that no two triples run together into one text.
@@ -173,7 +173,9 @@ fn claim(snapshot: &Snapshot, service: &Service, claims: &Claims) -> Result<Clai
     for (to, from) in key.iter_mut().zip(hash.finish().as_ref()) {
         *to = *from;
     }
+    // By the issuer's clock, which may be ahead: what says it is just issued may be `skew` old.
     // Without `iat` nothing shows that the token is younger than the store.
-    let issued_at = claims.issued_at.unwrap_or(UnixTime::from_secs(i64::MIN));
-    Ok(Claim { key, issued_at, until: claims.expires_at.after(skew) })
+    let issued_at = claims.issued_at.map_or(UnixTime::from_secs(i64::MIN), |at| at.before(skew));
+    // Not the skew of today: a reload may raise it, and must not revive a token.
+    Ok(Claim { key, issued_at, until: claims.expires_at.after(MAX_CLOCK_SKEW) })
 }

@@ -35,6 +35,9 @@ impl Snapshot {
     }
 }
 
+/// The most an issuer's clock may be configured to differ from ours.
+pub const MAX_CLOCK_SKEW: Duration = Duration::from_secs(300);
+
 /// An authorization server, what its tokens look like, and its keys.
 #[derive(Clone, Debug)]
 pub struct Issuer {

@@ -11,7 +11,7 @@ use super::faults::Faults;
 use super::files::Files;
 use super::settings::{IssuerSettings, KeyLocation, KeySource, RemoteKeys};
 use super::written;
-use crate::authz::{Algorithm, Issuer, KeySet, Presence, ScopeClaim, Shape};
+use crate::authz::{Algorithm, Issuer, KeySet, MAX_CLOCK_SKEW, Presence, ScopeClaim, Shape};
 
 /// A number no issuer had before, so that nothing remembered under other keys or settings counts.
 pub(crate) fn next_generation() -> u64 {
@@ -95,7 +95,7 @@ fn one(
             issued_at: presence(written::OptionalClaim::Iat),
         },
         max_lifetime: written.max_lifetime.0,
-        clock_skew: at_most(written.clock_skew.0, Duration::from_secs(300), &format!("{path}.clock_skew"), faults),
+        clock_skew: at_most(written.clock_skew.0, MAX_CLOCK_SKEW, &format!("{path}.clock_skew"), faults),
         keys,
         generation: next_generation(),
     };

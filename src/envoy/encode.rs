@@ -20,12 +20,13 @@ use serde::Serialize;
 use super::challenge::www_authenticate;
 use super::decode::Decoded;
 use crate::audit::{Receipt, clean, named};
-use crate::authz::{Answer, Findings, Permit, Reason, Trail, VerifiedToken};
+use crate::authz::{Actor, Answer, Findings, Permit, Reason, Trail, VerifiedToken};
 use crate::config::Upstream;
 
-/// What a header value of ours may not hold plainly: it would end a value, an item of a list, or
-/// be read as an escape. Other bytes beyond ASCII are escaped by `utf8_percent_encode` itself.
-const ESCAPED: &AsciiSet = &CONTROLS.add(b'%').add(b',').add(b'"').add(b'\\');
+/// What a name in a header of ours may not hold plainly: it would end a value or an item of a list,
+/// be trimmed from an edge, or be read as an escape or as the `#` between an actor's issuer and
+/// name. Other bytes beyond ASCII are escaped by `utf8_percent_encode` itself.
+const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'#').add(b'%').add(b',').add(b'"').add(b'\\');
 
 /// What both kinds of answer tell.
 #[derive(Clone, Copy, Debug)]
@@ -152,7 +153,7 @@ fn identity_headers(findings: &Findings, set: &mut Vec<HeaderValueOption>, remov
     let claims = findings.token.verified().map(VerifiedToken::claims);
     let chain: Vec<_> = claims
         .iter()
-        .flat_map(|claims| claims.act.actors().iter().map(|actor| escaped(&named_raw(actor, &claims.issuer))))
+        .flat_map(|claims| claims.act.actors().iter().map(|actor| actor_name(actor, &claims.issuer)))
         .collect();
     let values: [Option<String>; 8] = [
         findings.service.as_ref().map(|service| escaped(&service.name)),
@@ -162,7 +163,8 @@ fn identity_headers(findings: &Findings, set: &mut Vec<HeaderValueOption>, remov
         claims.and_then(|claims| claims.client_id.as_deref()).map(escaped),
         chain.first().cloned(),
         Some(chain.join(",")).filter(|chain| !chain.is_empty()),
-        claims.map(|claims| escaped(&claims.scopes.join(" "))).filter(|scopes| !scopes.is_empty()),
+        // Scope tokens are visible ASCII by their grammar.
+        claims.map(|claims| claims.scopes.join(" ")).filter(|scopes| !scopes.is_empty()),
     ];
     for (name, value) in IDENTITY_HEADERS.into_iter().zip(values) {
         match value {
@@ -172,10 +174,10 @@ fn identity_headers(findings: &Findings, set: &mut Vec<HeaderValueOption>, remov
     }
 }
 
-fn named_raw<'a>(actor: &'a crate::authz::Actor, token_issuer: &str) -> Cow<'a, str> {
+fn actor_name(actor: &Actor, token_issuer: &str) -> String {
     match &actor.issuer {
-        Some(issuer) if issuer.as_ref() != token_issuer => Cow::Owned(format!("{issuer}#{}", actor.subject)),
-        Some(_) | None => Cow::Borrowed(&actor.subject),
+        Some(issuer) if issuer.as_ref() != token_issuer => format!("{}#{}", escaped(issuer), escaped(&actor.subject)),
+        Some(_) | None => escaped(&actor.subject),
     }
 }
 
