@@ -1,0 +1,26 @@
+//! hopgate as Envoy sees it, asked straight over its socket: the rules, case by case.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a failed expectation is a failed test"
+)]
+
+mod support;
+
+mod socket {
+    mod act;
+    mod bad_input;
+    mod caller;
+    mod claims;
+    mod credentials;
+    mod jose;
+    mod observe;
+    mod path;
+    mod records;
+    mod replay;
+    mod services;
+}
