@@ -88,7 +88,7 @@ impl Reloader {
         }
         if settings.process != self.process {
             tracing::warn!(
-                "`listen`, `admin`, `replay`, `audit` or `limits` changed; they take effect at the next start"
+                "`listen`, `admin`, `replay`, `audit` or `limits` (but `token_bytes`) changed; they take effect at the next start"
             );
         }
         let verified = Arc::new(VerifiedTokens::with_capacity(self.process.verified_tokens));
