@@ -108,6 +108,28 @@ async fn a_message_over_the_limit_or_no_message_at_all_is_a_refusal_and_no_grpc_
     }
 }
 
+/// Whatever is changed in a good message, there is an answer; and one bit of a token is enough to
+/// lose it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_with_any_byte_changed_is_answered() {
+    let mut gate = Plan::new().start();
+    let token = gate.token();
+    let good = Call::get("/open").bearer(&token).peer("spiffe://demo.local/a").service("invoices").message();
+    let good = good.encode_to_vec();
+    let at_token = good.windows(token.len()).position(|part| part == token.as_bytes()).expect("the token");
+    for at in 0..good.len() {
+        for change in [0x01, 0x80] {
+            let mut bytes = good.clone();
+            bytes[at] ^= change;
+            let answer = raw(&gate, bytes).await;
+            let in_token = (at_token..at_token + token.len()).contains(&at);
+            assert!(!(in_token && answer.allowed()), "byte {at} ^ {change:#x}");
+        }
+    }
+    gate.service.check_running().expect("still there");
+    assert!(!gate.log().contains("panic"), "{}", gate.log());
+}
+
 /// Streams that begin and never send their message, as many as may be in progress at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_that_are_never_finished_do_not_shut_out_others() {
@@ -131,7 +153,9 @@ async fn calls_that_are_never_finished_do_not_shut_out_others() {
         (first && gate.get("/open", &token).await.allowed()).then_some(())
     })
     .await;
-    half.into_iter().for_each(|call| call.abort());
+    for call in half {
+        call.abort();
+    }
     assert_eq!(gate.get("/open", &token).await.verdict(), "ok");
 }
 
