@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 
 use crate::authz::{Issuer, KeySet, Snapshot, VerifiedTokens};
-use crate::config::{KeySource, Settings, Upstream, next_generation};
+use crate::config::{IssuerSettings, KeySource, Settings, Upstream, next_generation};
 
 /// One immutable state: what a decision depends on, and how its answer is dressed.
 #[derive(Clone, Debug)]
@@ -27,12 +27,8 @@ impl State {
             .iter()
             .map(|configured| {
                 let mut issuer = configured.issuer.clone();
-                if issuer.keys.is_none()
-                    && let Some(known) = previous.and_then(|state| state.snapshot.issuer(&issuer.name))
-                    && previous.and_then(|state| state.key_sources.get(&issuer.name)) == Some(&configured.keys)
-                    && known.algorithms == issuer.algorithms
-                {
-                    issuer.keys.clone_from(&known.keys);
+                if issuer.keys.is_none() {
+                    issuer.keys = previous.and_then(|state| state.keys_for(configured));
                 }
                 (issuer.name.clone(), Arc::new(issuer))
             })
@@ -52,6 +48,15 @@ impl State {
             .map(|configured| (configured.issuer.name.clone(), configured.keys.clone()))
             .collect();
         Self { snapshot, upstream: settings.upstream, key_sources }
+    }
+}
+
+impl State {
+    /// The keys in force, if they are as good for `configured`.
+    fn keys_for(&self, configured: &IssuerSettings) -> Option<Arc<KeySet>> {
+        let known = self.snapshot.issuer(&configured.issuer.name)?;
+        let same_place = self.key_sources.get(&known.name)?.same_place(&configured.keys);
+        (same_place && known.algorithms == configured.issuer.algorithms).then(|| known.keys.clone())?
     }
 }
 
@@ -87,7 +92,7 @@ impl Live {
         self.replace(|state| {
             let mut next = state.clone();
             if let Some(known) = next.snapshot.issuers.get(issuer)
-                && next.key_sources.get(issuer) == Some(source)
+                && next.key_sources.get(issuer).is_some_and(|current| current == source || current.same_place(source))
             {
                 let changed = Issuer { keys, generation: next_generation(), ..known.as_ref().clone() };
                 next.snapshot.issuers.insert(issuer.into(), Arc::new(changed));

@@ -1,8 +1,9 @@
 //! Taking a changed configuration without dropping a call.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -36,14 +37,16 @@ impl Reloader {
     /// A folder can't be watched, or the watcher has ended.
     pub async fn run(self, files: Vec<PathBuf>) -> Result<(), notify::Error> {
         let (wake, mut woken) = mpsc::channel(1);
+        let names = Arc::new(Mutex::new(HashSet::new()));
+        let read = Arc::clone(&names);
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Reading the files must not wake us again. A full channel means a wake is due anyway.
-            if !matches!(&event, Ok(event) if matches!(event.kind, EventKind::Access(_))) {
+            if event.as_ref().map_or(true, |event| concerns(event, &read)) {
+                // A full channel means that a wake is due anyway.
                 let _ = wake.try_send(());
             }
         })?;
         let mut folders = HashSet::new();
-        watch_folders(&mut watcher, &mut folders, &files)?;
+        watch_folders(&mut watcher, &mut folders, &names, &files)?;
         let mut refused: Option<Vec<config::Fault>> = None;
         loop {
             tokio::select! {
@@ -58,7 +61,7 @@ impl Reloader {
                 .map_err(|error| notify::Error::generic(&format!("reading the configuration failed: {error}")))?;
             match loaded {
                 Ok(settings) => {
-                    watch_folders(&mut watcher, &mut folders, &settings.files)?;
+                    watch_folders(&mut watcher, &mut folders, &names, &settings.files)?;
                     self.take(&settings, refused.is_some());
                     refused = None;
                 }
@@ -85,7 +88,7 @@ impl Reloader {
         }
         if settings.process != self.process {
             tracing::warn!(
-                "`listen`, `admin`, `replay`, `audit` or `limits` changed; they take effect at the next start"
+                "`listen`, `admin`, `replay`, `audit` or `limits` (but `token_bytes`) changed; they take effect at the next start"
             );
         }
         let verified = Arc::new(VerifiedTokens::with_capacity(self.process.verified_tokens));
@@ -99,13 +102,29 @@ impl Reloader {
     }
 }
 
+/// Whether `event` can have changed a file that is read: one of its name, or a link such as
+/// Kubernetes' `..data`. Reading the files must not wake us again, nor a log beside them.
+fn concerns(event: &notify::Event, names: &Mutex<HashSet<OsString>>) -> bool {
+    let names = names.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = |path: &PathBuf| match path.file_name() {
+        Some(name) => names.contains(name) || name.as_encoded_bytes().starts_with(b".."),
+        None => true,
+    };
+    !matches!(event.kind, EventKind::Access(_)) && (event.paths.is_empty() || event.paths.iter().any(known))
+}
+
 /// Watches the folders, not the files: an editor replaces a file, and Kubernetes replaces a link
 /// in the folder (`..data`) that the file's own link goes through.
 fn watch_folders(
     watcher: &mut RecommendedWatcher,
     folders: &mut HashSet<PathBuf>,
+    names: &Mutex<HashSet<OsString>>,
     files: &[PathBuf],
 ) -> Result<(), notify::Error> {
+    names
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .extend(files.iter().filter_map(|file| file.file_name().map(OsString::from)));
     for folder in files.iter().map(|file| folder_of(file)) {
         if folders.insert(folder.clone()) {
             watcher.watch(&folder, RecursiveMode::NonRecursive)?;

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -74,14 +73,14 @@ pub async fn serve(
     let parts = Parts::build(&settings, log);
     tracing::info!(listen = ?process.listen, admin = %process.admin, revision = %settings.revision, "serving");
 
-    let draining = Arc::clone(&parts.readiness.draining);
+    let readiness = parts.readiness.clone();
     let (stop, _) = watch::channel(false);
     let mut tasks = Tasks::start(parts, listener, admin, file, settings, writer, &stop);
     let ended = tokio::select! {
         () = shutdown => None,
         ended = tasks.first_to_end() => Some(ended),
     };
-    draining.store(true, Ordering::Release);
+    readiness.drain();
     tracing::info!(deadline = ?process.drain, "draining");
     // Nobody listens only if the tasks have ended already.
     let _ = stop.send(true);
@@ -106,7 +105,7 @@ impl Parts {
         let live = Arc::new(Live::new(State::new(settings, verified, None)));
         let metrics = Arc::new(Metrics::new());
         metrics.reloaded(true);
-        let keys = Arc::new(KeyKeeper::new(Arc::clone(&live), Arc::clone(&metrics)));
+        let keys = Arc::new(KeyKeeper::new(Arc::clone(&live), Arc::clone(&metrics), process.concurrency / 4));
         keys.follow(settings);
         let remembers_from = (!process.replay.accept_tokens_issued_before_start).then(now);
         let replay: Arc<dyn ReplayStore> = Arc::new(MemoryStore::new(process.replay.capacity, remembers_from));
@@ -117,8 +116,7 @@ impl Parts {
             audit,
             metrics: Arc::clone(&metrics),
         };
-        let readiness =
-            Readiness { live: Arc::clone(&live), keys: Arc::clone(&keys), draining: Arc::new(AtomicBool::new(false)) };
+        let readiness = Readiness::new(Arc::clone(&live), Arc::clone(&keys));
         Self { checker, live, keys, replay, metrics, readiness }
     }
 }

@@ -98,48 +98,43 @@ impl Authz {
         let socket = dir.join("null.sock");
         let mut command = Command::new(program);
         command.arg(&socket);
-        Self::start("null_ext_authz", dir, command, socket, Duration::from_secs(10))
-            .expect("the null server: cargo build --release --example null_ext_authz")
+        Self::start("null_ext_authz", dir, command, socket)
     }
 
-    /// hopgate with its records to a file, or why it is not there yet.
-    pub(crate) fn hopgate(name: &str, dir: &Path, issuer: &Issuer) -> Result<Self, testbed::Error> {
+    /// hopgate with its records to a file.
+    pub(crate) fn hopgate(name: &str, dir: &Path, issuer: &Issuer) -> Self {
         let socket = dir.join(format!("{name}.sock"));
-        let keys = dir.join("keys.json");
+        // hopgate watches the directory of its config, which must not be the one its records are written to.
+        let watched = dir.join("config");
+        fs::create_dir_all(&watched).expect("a directory");
+        let keys = watched.join("keys.json");
         fs::write(&keys, &issuer.jwks).expect("the keys");
-        let config = dir.join(format!("{name}.yaml"));
+        let config = watched.join(format!("{name}.yaml"));
         let text = include_str!("hopgate.yaml")
             .replace("SOCKET", &socket.display().to_string())
-            .replace("ADMIN", &ports::free()?.to_string())
+            .replace("ADMIN", &ports::free().expect("a free port").to_string())
             .replace("KEYS", &keys.display().to_string())
             .replace("ISSUER", ISSUER)
             .replace("AUDIENCE", AUDIENCE);
         fs::write(&config, text).expect("the config");
         let mut command = Command::new(hopgate());
         command.arg("serve").arg("--config").arg(config);
-        Self::start(name, dir, command, socket, Duration::from_secs(5))
+        Self::start(name, dir, command, socket)
     }
 
-    fn start(
-        name: &str,
-        dir: &Path,
-        command: Command,
-        socket: PathBuf,
-        within: Duration,
-    ) -> Result<Self, testbed::Error> {
+    fn start(name: &str, dir: &Path, command: Command, socket: PathBuf) -> Self {
         let path = dir.join(format!("{name}.stdout"));
         let append = File::options().append(true).create(true).open(path);
         let records = append.expect("a file");
+        let stdout = records.try_clone().expect("a file");
         let started = Instant::now();
-        let mut service = Service::start_writing_to(records.try_clone().expect("a file"), name, command)?;
-        while started.elapsed() < within {
-            service.check_running()?;
-            if ports::wait_for_unix(&socket, Duration::from_millis(1)).is_ok() {
-                break;
-            }
+        let service = Service::start_writing_to(stdout, name, command).expect("built by `make bench`");
+        if let Err(error) = ports::wait_for_unix(&socket, Duration::from_secs(5)) {
+            unreachable!("{name}: {error}: {}", service.stderr().unwrap_or_default());
         }
-        ports::wait_for_unix(&socket, Duration::ZERO)?;
-        Ok(Self { ready: started.elapsed(), idle_bytes: service.resident_bytes()?, service, socket, records })
+        let ready = started.elapsed();
+        let idle_bytes = service.resident_bytes().expect("it runs");
+        Self { service, socket, records, ready, idle_bytes }
     }
 
     /// Empties the file of decision records, which would grow by gigabytes.

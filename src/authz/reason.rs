@@ -210,6 +210,8 @@ reasons! {
     ReplayStoreFull "replay_store_full" Replay Unavailable "Single-use tokens can not be checked now"
 
     Overloaded "overloaded" Service Unavailable "The authorization service is overloaded"
+    /// The message did not come, or its answer was not found, in time.
+    DeadlineExceeded "deadline_exceeded" Service Unavailable "The authorization request took too long"
     RequestTooLarge "request_too_large" Service Unavailable "The authorization request is too large"
     RecordRefused "record_refused" Service Unavailable "The decision could not be recorded"
     InternalError "internal_error" Service Unavailable "The authorization service failed"

@@ -57,22 +57,32 @@ fn one(
             .add(format_args!("{path}.token_types"), "`JWT` also marks id tokens: only the audience tells them apart");
     }
     let algorithms: Vec<_> = written.algorithms.iter().copied().map(algorithm).collect();
+    let clock_skew = at_most(written.clock_skew.0, MAX_CLOCK_SKEW, &format!("{path}.clock_skew"), faults);
+    for (name, span) in [("refresh", written.refresh), ("cooldown", written.cooldown)] {
+        if span.0 < Duration::from_secs(1) {
+            faults.add(format_args!("{path}.{name}"), "must be at least 1s");
+        }
+    }
+    let ca_pem = written.ca_file.as_ref().and_then(|file| files.read(file, &format!("{path}.ca_file"), faults));
+    let remote = |location| {
+        KeySource::Remote(RemoteKeys {
+            location,
+            refresh: written.refresh.0,
+            max_stale: written.max_stale.0,
+            cooldown: written.cooldown.0,
+            insecure: written.insecure,
+            ca_pem,
+        })
+    };
     let (keys, source) = match &written.jwks {
-        None => (None, KeySource::Remote(remote(written, KeyLocation::Discovery(url?), path, files, faults))),
+        None => (None, remote(KeyLocation::Discovery(url?))),
         Some(written::Jwks { uri: Some(uri), file: None }) => {
             let uri = https(uri, written.insecure, &format!("{path}.jwks.uri"), faults)?;
-            (None, KeySource::Remote(remote(written, KeyLocation::JwksUri(uri), path, files, faults)))
+            (None, remote(KeyLocation::JwksUri(uri)))
         }
         Some(written::Jwks { uri: None, file: Some(file) }) => {
-            let path = format!("{path}.jwks.file");
-            let bytes = files.read(file, &path, faults)?;
-            match KeySet::parse(&bytes, &algorithms) {
-                Ok(keys) => (Some(Arc::new(keys)), KeySource::File),
-                Err(error) => {
-                    faults.add(path, format_args!("`{file}` holds no usable key set: {error}"));
-                    return None;
-                }
-            }
+            let keys = key_file(file, &algorithms, &format!("{path}.jwks.file"), files, faults)?;
+            (Some(Arc::new(keys)), KeySource::File)
         }
         Some(written::Jwks { uri: Some(_), file: Some(_) } | written::Jwks { uri: None, file: None }) => {
             faults.add(format_args!("{path}.jwks"), "expected either `uri` or `file`");
@@ -95,34 +105,24 @@ fn one(
             issued_at: presence(written::OptionalClaim::Iat),
         },
         max_lifetime: written.max_lifetime.0,
-        clock_skew: at_most(written.clock_skew.0, MAX_CLOCK_SKEW, &format!("{path}.clock_skew"), faults),
+        clock_skew,
         keys,
         generation: next_generation(),
     };
     Some(IssuerSettings { issuer, keys: source })
 }
 
-fn remote(
-    written: &written::Issuer,
-    location: KeyLocation,
+fn key_file(
+    file: &str,
+    algorithms: &[Algorithm],
     path: &str,
     files: &mut Files<'_>,
     faults: &mut Faults,
-) -> RemoteKeys {
-    let at_least = |span: Duration, least: u64, name: &str, faults: &mut Faults| {
-        if span < Duration::from_secs(least) {
-            faults.add(format_args!("{path}.{name}"), format_args!("must be at least {least}s"));
-        }
-        span
-    };
-    RemoteKeys {
-        location,
-        refresh: at_least(written.refresh.0, 1, "refresh", faults),
-        max_stale: written.max_stale.0,
-        cooldown: at_least(written.cooldown.0, 1, "cooldown", faults),
-        insecure: written.insecure,
-        ca_pem: written.ca_file.as_ref().and_then(|file| files.read(file, &format!("{path}.ca_file"), faults)),
-    }
+) -> Option<KeySet> {
+    let bytes = files.read(file, path, faults)?;
+    KeySet::parse(&bytes, algorithms)
+        .map_err(|error| faults.add(path, format_args!("`{file}` holds no usable key set: {error}")))
+        .ok()
 }
 
 /// A URL that nobody on the way can tamper with, unless the operator says `insecure`.

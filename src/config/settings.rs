@@ -77,6 +77,25 @@ pub enum KeySource {
     Remote(RemoteKeys),
 }
 
+impl KeySource {
+    /// Whether keys from `other` are as good as keys from here: fetched from the same place, with
+    /// the same trust, however often.
+    #[must_use]
+    pub fn same_place(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Remote(one), Self::Remote(other)) => one.same_place(other),
+            (Self::File | Self::Remote(_), _) => false,
+        }
+    }
+}
+
+impl RemoteKeys {
+    #[must_use]
+    pub fn same_place(&self, other: &Self) -> bool {
+        self.location == other.location && self.insecure == other.insecure && self.ca_pem == other.ca_pem
+    }
+}
+
 /// Keys that are fetched and refreshed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteKeys {

@@ -11,6 +11,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use envoy_types::pb::envoy::service::auth::v3::CheckResponse;
@@ -19,6 +20,7 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use prost::Message as _;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
@@ -28,6 +30,10 @@ use crate::authz::Reason;
 
 /// The one method that is sealed; health and reflection answer as they like.
 const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
+
+/// Longest time from a call's headers to its answer. A message that is never finished must not
+/// hold its place for ever; our own waits are far shorter.
+const DEADLINE: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
 pub struct SealLayer {
@@ -79,16 +85,17 @@ where
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
             return Box::pin(async move { Ok(unary(&checker.refuse_unseen(Reason::Overloaded))) });
         };
-        let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        let answer = timeout(DEADLINE, AssertUnwindSafe(self.inner.call(request)).catch_unwind());
         Box::pin(async move {
             let _slot = slot;
             let reason = match answer.await {
-                Ok(Ok(response)) => match Status::from_header_map(response.headers()).map(|status| status.code()) {
+                Ok(Ok(Ok(response))) => match Status::from_header_map(response.headers()).map(|status| status.code()) {
                     None | Some(Code::Ok) => return Ok(response),
                     Some(Code::OutOfRange | Code::ResourceExhausted) => Reason::RequestTooLarge,
                     Some(_) => Reason::InternalError,
                 },
-                Err(_panic) => Reason::InternalError,
+                Ok(Err(_panic)) => Reason::InternalError,
+                Err(_elapsed) => Reason::DeadlineExceeded,
             };
             tracing::warn!(
                 reason = reason.code(),

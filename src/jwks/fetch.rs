@@ -36,20 +36,23 @@ pub enum FetchError {
 /// # Errors
 /// Anything but a key set, in time and in size, from where the operator said.
 pub async fn fetch(issuer: &str, keys: &RemoteKeys, algorithms: &[Algorithm]) -> Result<KeySet, FetchError> {
-    let client = client(keys)?;
     let uri = match &keys.location {
         KeyLocation::JwksUri(uri) => uri.clone(),
-        KeyLocation::Discovery(url) => discover(&client, issuer, url, keys.insecure).await?,
+        KeyLocation::Discovery(url) => discover(keys, issuer, url).await?,
     };
-    let body = get(&client, &uri).await?;
+    let body = get(keys, &uri).await?;
     KeySet::parse(&body, algorithms).map_err(|source| FetchError::Keys { url: uri.as_str().into(), source })
 }
 
-fn client(keys: &RemoteKeys) -> Result<Client, FetchError> {
+fn client(keys: &RemoteKeys, url: &Url) -> Result<Client, FetchError> {
     let mut builder = Client::builder()
         .timeout(TIMEOUT)
         .redirect(redirect::Policy::none())
         .user_agent(concat!("hopgate/", env!("CARGO_PKG_VERSION")));
+    if url.scheme() == "http" {
+        // Plain http is for loopback, where nobody is on the way. A proxy would be.
+        builder = builder.no_proxy();
+    }
     if let Some(pem) = &keys.ca_pem {
         for certificate in reqwest::Certificate::from_pem_bundle(pem).map_err(FetchError::Client)? {
             builder = builder.add_root_certificate(certificate);
@@ -60,21 +63,21 @@ fn client(keys: &RemoteKeys) -> Result<Client, FetchError> {
 
 /// RFC 8414 section 3: the well-known path goes between host and path of the issuer. `OpenID`
 /// Connect Discovery section 4 appends its own instead; it is tried second.
-async fn discover(client: &Client, issuer: &str, url: &Url, insecure: bool) -> Result<Url, FetchError> {
+async fn discover(keys: &RemoteKeys, issuer: &str, url: &Url) -> Result<Url, FetchError> {
     let path = url.path().trim_end_matches('/');
     let mut rfc8414 = url.clone();
     rfc8414.set_path(&format!("/.well-known/oauth-authorization-server{path}"));
     let mut openid = url.clone();
     openid.set_path(&format!("{path}/.well-known/openid-configuration"));
-    let (document, body) = match get(client, &rfc8414).await {
+    let (document, body) = match get(keys, &rfc8414).await {
         Ok(body) => (rfc8414, body),
         Err(FetchError::Status { .. }) => {
-            let body = get(client, &openid).await?;
+            let body = get(keys, &openid).await?;
             (openid, body)
         }
         Err(error) => return Err(error),
     };
-    jwks_uri(&body, issuer, insecure).map_err(|what| FetchError::Metadata {
+    jwks_uri(&body, issuer, keys.insecure).map_err(|what| FetchError::Metadata {
         url: document.as_str().into(),
         issuer: issuer.into(),
         what,
@@ -93,10 +96,11 @@ fn jwks_uri(body: &[u8], issuer: &str, insecure: bool) -> Result<Url, String> {
     if is_safe(&uri, insecure) { Ok(uri) } else { Err("`jwks_uri` is not https".to_owned()) }
 }
 
-async fn get(client: &Client, url: &Url) -> Result<Vec<u8>, FetchError> {
+async fn get(keys: &RemoteKeys, url: &Url) -> Result<Vec<u8>, FetchError> {
     let transport =
         |source: reqwest::Error| FetchError::Transport { url: url.as_str().into(), source: source.without_url() };
-    let mut response = client.get(url.clone()).header("accept", "application/json").send().await.map_err(transport)?;
+    let mut response =
+        client(keys, url)?.get(url.clone()).header("accept", "application/json").send().await.map_err(transport)?;
     if response.status() != StatusCode::OK {
         return Err(FetchError::Status { url: url.as_str().into(), status: response.status() });
     }

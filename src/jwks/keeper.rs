@@ -1,11 +1,10 @@
 //! One task per issuer whose keys are fetched.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
@@ -18,8 +17,6 @@ use crate::metrics::Metrics;
 /// How long a call waits for keys that may know its token. Below Envoy's default for the whole
 /// check (200 ms), so that the refusal is ours and not a timeout.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// Calls that may wait for one issuer at once.
-const MAX_WAITING: usize = 128;
 /// First pause after a failed fetch; doubled up to the refresh interval.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -29,6 +26,8 @@ pub struct KeyKeeper {
     live: Arc<Live>,
     metrics: Arc<Metrics>,
     issuers: Mutex<HashMap<Box<str>, Kept>>,
+    /// One for each call that may wait for newer keys, of whatever issuer.
+    waiting: Semaphore,
 }
 
 /// What became of a wish for newer keys.
@@ -60,7 +59,6 @@ struct Shared {
     /// Fetches ended so far.
     ended: watch::Sender<u64>,
     pace: Mutex<Pace>,
-    waiting: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -70,12 +68,31 @@ struct Pace {
     last_start: Option<Instant>,
     /// A fetch is under way or about to begin.
     running: bool,
+    /// When the keys in force were had.
+    last_good: Option<Instant>,
+}
+
+impl Pace {
+    fn begin(&mut self) {
+        self.last_start = Some(Instant::now());
+        self.running = true;
+    }
+
+    fn end(&mut self, fetched: bool) {
+        self.running = false;
+        if fetched {
+            self.last_good = Some(Instant::now());
+        }
+    }
 }
 
 impl KeyKeeper {
+    /// A keeper for whose keys at most `max_waiting` calls wait at once; others are answered
+    /// without, so that strangers who make up key ids can't hold up everybody.
     #[must_use]
-    pub fn new(live: Arc<Live>, metrics: Arc<Metrics>) -> Self {
-        Self { live, metrics, issuers: Mutex::default() }
+    pub fn new(live: Arc<Live>, metrics: Arc<Metrics>, max_waiting: usize) -> Self {
+        let waiting = Semaphore::new(max_waiting.clamp(1, Semaphore::MAX_PERMITS));
+        Self { live, metrics, issuers: Mutex::default(), waiting }
     }
 
     /// Keeps the issuers of `settings` from now on and no others. One whose settings are as before
@@ -92,18 +109,22 @@ impl KeyKeeper {
             };
             let kept = match before.remove(name) {
                 Some(kept) if kept.keys == *keys && kept.algorithms == *algorithms => kept,
-                Some(_) | None => self.keep(name, keys, algorithms),
+                Some(kept) if kept.keys.same_place(keys) && kept.algorithms == *algorithms => {
+                    // Its keys stay, as old as they are.
+                    let last_good = lock(&kept.shared.pace).last_good;
+                    self.keep(name, keys, algorithms, last_good)
+                }
+                Some(_) | None => self.keep(name, keys, algorithms, None),
             };
             issuers.insert(name.clone(), kept);
         }
     }
 
-    fn keep(&self, issuer: &str, keys: &RemoteKeys, algorithms: &[Algorithm]) -> Kept {
+    fn keep(&self, issuer: &str, keys: &RemoteKeys, algorithms: &[Algorithm], last_good: Option<Instant>) -> Kept {
         let shared = Arc::new(Shared {
             wanted: Notify::new(),
             ended: watch::Sender::new(0),
-            pace: Mutex::default(),
-            waiting: AtomicUsize::new(0),
+            pace: Mutex::new(Pace { last_good, ..Pace::default() }),
         });
         let task = Task {
             issuer: issuer.into(),
@@ -133,17 +154,15 @@ impl KeyKeeper {
                 (true, _) => {}
                 (false, true) => return Refetch::NotNow,
                 (false, false) => {
-                    *pace = Pace { last_start: Some(Instant::now()), running: true };
+                    pace.begin();
                     shared.wanted.notify_one();
                 }
             }
         }
-        if shared.waiting.fetch_add(1, Ordering::AcqRel) >= MAX_WAITING {
-            shared.waiting.fetch_sub(1, Ordering::AcqRel);
+        let Ok(_place) = self.waiting.try_acquire() else {
             return Refetch::NotNow;
-        }
+        };
         let outcome = timeout(PATIENCE, ended.changed()).await;
-        shared.waiting.fetch_sub(1, Ordering::AcqRel);
         match outcome {
             Ok(Ok(())) => Refetch::Done,
             Ok(Err(_)) | Err(_) => Refetch::NotNow,
@@ -176,29 +195,30 @@ struct Task {
 
 impl Task {
     async fn run(self) {
-        let mut last_good: Option<Instant> = None;
         let mut pause = RETRY;
         loop {
-            *lock(&self.shared.pace) = Pace { last_start: Some(Instant::now()), running: true };
-            let wait = if self.fetch_once().await {
-                last_good = Some(Instant::now());
+            lock(&self.shared.pace).begin();
+            let fetched = self.fetch_once().await;
+            let wait = if fetched {
                 pause = RETRY;
                 self.keys.refresh
             } else {
-                pause = pause.saturating_mul(2).min(self.keys.refresh).max(RETRY);
-                pause
+                let wait = pause.min(self.keys.refresh);
+                pause = pause.saturating_mul(2);
+                wait
             };
-            lock(&self.shared.pace).running = false;
+            lock(&self.shared.pace).end(fetched);
             self.shared.ended.send_modify(|ended| *ended = ended.wrapping_add(1));
-            self.sleep(wait, &mut last_good).await;
+            self.sleep(wait).await;
         }
     }
 
     /// Waits for the next turn; keys that grow too old meanwhile are withdrawn at their moment.
-    async fn sleep(&self, wait: Duration, last_good: &mut Option<Instant>) {
+    async fn sleep(&self, wait: Duration) {
         let turn = tokio::time::sleep(wait);
         tokio::pin!(turn);
         loop {
+            let last_good = lock(&self.shared.pace).last_good;
             let stale = last_good.and_then(|since| since.checked_add(self.keys.max_stale));
             tokio::select! {
                 () = &mut turn => return,
@@ -207,7 +227,7 @@ impl Task {
                     tracing::error!(issuer = %self.issuer, "the last good keys are too old; tokens of this issuer are refused");
                     self.live.set_keys(&self.issuer, &self.source, None);
                     self.metrics.keys(&self.issuer, 0, 0);
-                    *last_good = None;
+                    lock(&self.shared.pace).last_good = None;
                 }
             }
         }
