@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::arithmetic_side_effects,
     reason = "a failed expectation is a failed test"
 )]
@@ -170,7 +171,7 @@ fn yaml_that_means_something_else_to_another_reader_is_a_fault() {
         let mut text = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned();
         for n in 1..12 {
             let item = format!("*a{},", n - 1).repeat(9);
-            text.push_str(&format!("a{n}: &a{n} [{}]\n", item.trim_end_matches(',')));
+            text += &format!("a{n}: &a{n} [{}]\n", item.trim_end_matches(','));
         }
         text
     };

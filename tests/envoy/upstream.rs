@@ -90,11 +90,7 @@ async fn a_caller_cannot_have_our_headers_removed_on_the_way() {
         let headers = response.json()["headers"].clone();
         assert_eq!(headers["x-hopgate-subject"], json!(["alice"]), "{headers}");
         assert_eq!(headers["x-hopgate-actor"], json!(["planner"]), "{headers}");
-        assert_eq!(
-            headers.get("connection").is_some_and(|all| all.to_string().contains("hopgate")),
-            false,
-            "{headers}"
-        );
+        assert!(headers.get("connection").is_none_or(|all| !all.to_string().contains("hopgate")), "{headers}");
     } else {
         assert_eq!(response.status, 400, "Envoy may refuse it: {response:?}");
     }
@@ -123,9 +119,9 @@ async fn names_beyond_ascii_arrive_escaped_and_whole() {
         ("zo\u{eb}", "zo%C3%AB"),
         ("a,b", "a%2Cb"),
         ("a%2Cb", "a%252Cb"),
-        ("a\r\nx-hopgate-scopes: admin", "a%0D%0Ax-hopgate-scopes: admin"),
+        ("a\r\nx-hopgate-scopes: admin", "a%0D%0Ax-hopgate-scopes:%20admin"),
         ("\"q\"\\", "%22q%22%5C"),
-        ("a b", "a b"),
+        ("a b", "a%20b"),
     ] {
         let response = mesh.get("/open", &mesh.gate.mint(&alice().claim("sub", json!(subject))));
         assert_eq!(response.status, 200, "{response:?}");

@@ -73,9 +73,9 @@ async fn a_written_configuration_is_taken_without_dropping_a_call() {
         // In place, and by rename.
         let strict = asking(&gate.plan, &json!(["admin"]));
         if round == 1 {
-            replace_file(&file, &strict)
+            replace_file(&file, &strict);
         } else {
-            std::fs::write(&file, &strict).expect("written")
+            std::fs::write(&file, &strict).expect("written");
         }
         until(&gate, MISSING).await;
         std::fs::write(&file, asking(&gate.plan, &json!([]))).expect("written");

@@ -17,6 +17,8 @@ use crate::support::gate::command;
 use crate::support::tokens::{alice, of, spoiled};
 use crate::support::{Answer, Call, Gate, Plan, eventually};
 
+const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chain_too_deep_to_read_is_refused_and_recorded() {
     let mut gate = Plan::new().set("/limits/token_bytes", json!(65_536)).start();
@@ -104,6 +106,57 @@ async fn a_message_over_the_limit_or_no_message_at_all_is_a_refusal_and_no_grpc_
         let record = gate.record(&answer);
         assert_eq!(record["reason"].as_str().unwrap_or_default(), answer.reason, "{name}");
     }
+}
+
+/// Whatever is changed in a good message, there is an answer; and one bit of a token is enough to
+/// lose it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_with_any_byte_changed_is_answered() {
+    let mut gate = Plan::new().start();
+    let token = gate.token();
+    let good = Call::get("/open").bearer(&token).peer("spiffe://demo.local/a").service("invoices").message();
+    let good = good.encode_to_vec();
+    let at_token = good.windows(token.len()).position(|part| part == token.as_bytes()).expect("the token");
+    for at in 0..good.len() {
+        for change in [0x01, 0x80] {
+            let mut bytes = good.clone();
+            bytes[at] ^= change;
+            let answer = raw(&gate, bytes).await;
+            let in_token = (at_token..at_token + token.len()).contains(&at);
+            assert!(!(in_token && answer.allowed()), "byte {at} ^ {change:#x}");
+        }
+    }
+    gate.service.check_running().expect("still there");
+    assert!(!gate.log().contains("panic"), "{}", gate.log());
+}
+
+/// Streams that begin and never send their message, as many as may be in progress at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_are_never_finished_do_not_shut_out_others() {
+    let gate = Plan::new().set("/limits/concurrency", json!(8)).start();
+    let channel = gate.channel();
+    let half: Vec<_> = (0..8)
+        .map(|_| {
+            let mut client = tonic::client::Grpc::new(channel.clone());
+            tokio::spawn(async move {
+                client.ready().await.expect("a connection");
+                let nothing = Request::new(futures_util::stream::pending::<Vec<u8>>());
+                client.client_streaming(nothing, PathAndQuery::from_static(CHECK), Bytes).await
+            })
+        })
+        .collect();
+    let token = gate.token();
+    eventually("the others to be served", async || {
+        // Twice, so that it is not just that the streams have not begun yet.
+        let first = gate.get("/open", &token).await.allowed();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        (first && gate.get("/open", &token).await.allowed()).then_some(())
+    })
+    .await;
+    for call in half {
+        call.abort();
+    }
+    assert_eq!(gate.get("/open", &token).await.verdict(), "ok");
 }
 
 /// Groups nested a thousand deep: protobuf's own way to exhaust a reader's stack.
@@ -230,7 +283,7 @@ async fn flood(gate: &Gate, calls: usize, path: impl Fn(usize) -> String) -> (us
 async fn raw(gate: &Gate, bytes: Vec<u8>) -> Answer {
     let mut client = tonic::client::Grpc::new(gate.channel());
     client.ready().await.expect("a connection");
-    let path = PathAndQuery::from_static("/envoy.service.auth.v3.Authorization/Check");
+    let path = PathAndQuery::from_static(CHECK);
     let answer: Result<tonic::Response<Vec<u8>>, Status> = client.unary(Request::new(bytes), path, Bytes).await;
     let bytes = answer.expect("an answer and no gRPC error").into_inner();
     Answer::of(CheckResponse::decode(bytes.as_slice()).expect("a CheckResponse"))

@@ -156,7 +156,7 @@ async fn records_are_numbered_and_chained_without_a_gap() {
     for (at, line) in gate.service.lines().iter().enumerate() {
         let record: Value = serde_json::from_str(line).unwrap();
         assert_eq!((record["seq"].as_u64(), record["prev"].as_str()), (Some(at as u64 + 1), Some(prev.as_str())));
-        prev = digest(&SHA256, line.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        prev = sha256(line);
     }
 }
 
@@ -165,8 +165,12 @@ async fn the_token_id_of_a_record_is_a_digest() {
     let mut gate = Plan::new().start();
     let token = gate.token();
     let answer = gate.get("/open", &token).await;
-    let hash: String = digest(&SHA256, token.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = sha256(&token);
     assert_eq!(gate.record(&answer)["token_id"], hash[..32]);
+}
+
+fn sha256(text: &str) -> String {
+    digest(&SHA256, text.as_bytes()).as_ref().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 /// Characters that act on a terminal, hide what stands beside them, or end a line somewhere.
@@ -266,7 +270,7 @@ fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(text_of).collect(),
-        Value::Object(members) => members.iter().map(|(name, value)| format!("{name}{}", text_of(value))).collect(),
+        Value::Object(members) => members.iter().flat_map(|(name, value)| [name.clone(), text_of(value)]).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => String::new(),
     }
 }

@@ -122,7 +122,7 @@ async fn answer(stream: &mut TcpStream, reply: Reply, state: &State) -> std::io:
         Reply::Hang => return std::future::pending().await,
         Reply::Flood(bytes) => {
             stream.write_all(b"HTTP/1.1 200 x\r\ncontent-type: application/json\r\n\r\n{\"keys\":[").await?;
-            let part = [b' '; 64 * 1024];
+            let part = vec![b' '; 64 * 1024];
             for _ in 0..bytes / part.len() {
                 stream.write_all(&part).await?;
                 *state.sent.lock().expect("unpoisoned") += part.len();

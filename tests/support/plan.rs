@@ -121,14 +121,13 @@ impl Plan {
 pub(crate) fn set(config: &mut Value, pointer: &str, value: Value) {
     let mut at = config;
     for part in pointer.split('/').skip(1) {
-        at = match part.parse::<usize>() {
-            Ok(index) => at.get_mut(index).expect("an item of that index"),
-            Err(_) => {
-                if at.is_null() {
-                    *at = json!({});
-                }
-                at.as_object_mut().expect("an object").entry(part).or_insert(Value::Null)
+        at = if let Ok(index) = part.parse::<usize>() {
+            at.get_mut(index).expect("an item of that index")
+        } else {
+            if at.is_null() {
+                *at = json!({});
             }
+            at.as_object_mut().expect("an object").entry(part).or_insert(Value::Null)
         };
     }
     *at = value;
