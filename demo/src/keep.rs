@@ -1,0 +1,86 @@
+//! `--keep`: everything stays up, and here is how to call it by hand.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::Fault;
+use crate::mesh::Mesh;
+use crate::names::{ALICE, CONSENT, Workload};
+use crate::report::short;
+use crate::sidecar;
+
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// Addresses, and commands that can be pasted.
+pub(crate) fn instructions(mesh: &Mesh) -> Result<String, Fault> {
+    let issuer = mesh.issuer.identifier();
+    let certs = mesh.folder.path("certs");
+    let hopgate = sidecar::binary()?;
+    let curl = |workload: Workload| {
+        let (dir, name) = (certs.display(), workload.name());
+        format!("curl -s --cacert {dir}/ca.pem --cert {dir}/{name}.pem --key {dir}/{name}-key.pem")
+    };
+    let mut text = format!("issuer      {issuer}\n");
+    for (name, hop) in [("planner", &mesh.planner), ("researcher", &mesh.researcher), ("invoices", &mesh.invoices)] {
+        text += &format!(
+            "{name:<11} https://{}  hopgate http://{}/metrics  Envoy http://{}  config {}\n",
+            hop.address,
+            hop.sidecar.admin,
+            hop.envoy.admin(),
+            hop.sidecar.config.display(),
+        );
+    }
+    if let Some(raw) = mesh.invoices.raw {
+        text += &format!("            https://{raw}  invoices again, its Envoy not normalizing paths\n");
+    }
+    text += &format!(
+        r#"
+# The chain: a token of alice's from the issuer, and a call as the console.
+token=$(curl -s {issuer}/user-token -d sub={ALICE} -d client_id=console -d audience={planner_audience} \
+  --data-urlencode 'scope={CONSENT}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+{as_console} -X POST -H "authorization: Bearer $token" https://{planner}/plan
+
+# invoices alone, with a token of your own making; change it and see.
+token=$({hopgate} dev mint --key {key} --issuer {issuer} --sub {ALICE} --aud {invoices_audience} \
+  --actor researcher --actor planner --client-id researcher --scope invoices:read)
+{as_researcher} -i -H "authorization: Bearer $token" https://{invoices}/invoices
+
+# The same token, stolen by the planner.
+{as_planner} -i -H "authorization: Bearer $token" https://{invoices}/invoices
+
+# Why: any of the configurations can be changed while this runs, and is taken at once.
+{hopgate} check {config}
+"#,
+        planner_audience = Workload::Planner.audience(),
+        invoices_audience = Workload::Invoices.audience(),
+        as_console = curl(Workload::Console),
+        as_researcher = curl(Workload::Researcher),
+        as_planner = curl(Workload::Planner),
+        planner = mesh.planner.address,
+        invoices = mesh.invoices.address,
+        hopgate = hopgate.display(),
+        key = mesh.folder.path("issuer-key.json").display(),
+        config = mesh.invoices.sidecar.config.display(),
+    );
+    Ok(text)
+}
+
+/// Prints each new decision, for ever.
+pub(crate) async fn follow(mesh: &Mesh, whole: bool) {
+    let hops = [("planner", &mesh.planner), ("researcher", &mesh.researcher), ("invoices", &mesh.invoices)];
+    let mut shown: HashMap<&str, usize> = hops.iter().map(|(name, hop)| (*name, hop.sidecar.lines().len())).collect();
+    loop {
+        for (name, hop) in hops {
+            let lines = hop.sidecar.lines();
+            let shown = shown.entry(name).or_default();
+            for line in lines.iter().skip(*shown) {
+                let record = serde_json::from_str::<Value>(line).ok().filter(|_| !whole);
+                anstream::println!("{name:>10}  {}", record.map_or_else(|| line.clone(), |record| short(&record)));
+            }
+            *shown = lines.len();
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
