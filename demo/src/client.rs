@@ -86,6 +86,7 @@ async fn connect(
     let alpn: &[u8] = if version == http::Version::HTTP_2 { b"h2" } else { b"http/1.1" };
     config.alpn_protocols = vec![alpn.to_vec()];
     let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
     Ok(TlsConnector::from(Arc::new(config)).connect(ServerName::from(address.ip()), stream).await?)
 }
 

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::Fault;
+use crate::decision::Decision;
 use crate::mesh::Mesh;
 use crate::names::{ALICE, CONSENT, Workload};
 use crate::report::short;
@@ -76,8 +75,8 @@ pub(crate) async fn follow(mesh: &Mesh, whole: bool) {
             let lines = hop.sidecar.lines();
             let shown = shown.entry(name).or_default();
             for line in lines.iter().skip(*shown) {
-                let record = serde_json::from_str::<Value>(line).ok().filter(|_| !whole);
-                anstream::println!("{name:>10}  {}", record.map_or_else(|| line.clone(), |record| short(&record)));
+                let decision = Decision::parse(line.clone()).ok().filter(|_| !whole);
+                anstream::println!("{name:>10}  {}", decision.as_ref().map_or_else(|| line.clone(), short));
             }
             *shown = lines.len();
         }

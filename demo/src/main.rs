@@ -5,6 +5,7 @@
 
 mod agent;
 mod client;
+mod decision;
 mod folder;
 mod keep;
 mod mesh;

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
-use serde_json::Value;
 use testbed::{Service, Signal, ports};
 
 use crate::Fault;
+use crate::decision::Decision;
 use crate::folder::Folder;
 
 /// hopgate is ready in well under a second; a machine with two busy cores takes longer.
@@ -47,10 +47,10 @@ impl Sidecar {
         Ok(Self { service, config, socket, admin, started_at })
     }
 
-    /// The record of the decision `id`.
-    pub(crate) fn record(&mut self, id: &str) -> Result<Value, Fault> {
+    /// The decision with this id.
+    pub(crate) fn decision(&mut self, id: &str) -> Result<Decision, Fault> {
         let line = self.service.wait_for_line(RECORD_WITHIN, |line| line.contains(id))?;
-        Ok(serde_json::from_str(&line)?)
+        Ok(Decision::parse(line)?)
     }
 
     /// Every decision so far, one JSON line each.
@@ -108,5 +108,36 @@ async fn wait_until_ready(service: &mut Service, admin: SocketAddr) -> Result<()
             return Err(format!("hopgate was not ready within {READY_WITHIN:?}: {seen}").into());
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// The first configurations that anyone reads: good as they stand, and once this run's paths are in them.
+    #[test]
+    fn the_configurations_are_good_without_a_warning() {
+        for name in ["planner", "researcher", "invoices"] {
+            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("config/{name}.yaml"));
+            let settings = hopgate::config::load(&file).unwrap();
+            assert!(settings.warnings.is_empty(), "{name}: {:?}", settings.warnings);
+
+            let admin = "127.0.0.1:1".parse().unwrap();
+            let template = fs::read_to_string(&file).unwrap();
+            let text = filled(&template, name, "/tmp/check.sock", admin, "http://127.0.0.1:2").unwrap();
+            let dir = tempfile::tempdir().unwrap();
+            let file = dir.path().join("config.yaml");
+            fs::write(&file, text).unwrap();
+            hopgate::config::load(&file).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_template_that_changed_is_told() {
+        let fault = filled("listen: elsewhere", "planner", "s", "127.0.0.1:1".parse().unwrap(), "i").unwrap_err();
+        assert!(fault.to_string().contains("planner.sock"), "{fault}");
     }
 }

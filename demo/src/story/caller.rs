@@ -25,6 +25,7 @@ pub(super) fn rows() -> Vec<Row> {
                 token.scope("plan:run").without_claim("act")
             }),
         Row::new("no client certificate", Expected::Tls("CertificateRequired")).caller(Caller::WithoutCertificate),
-        Row::new("the planner's name, signed by a stranger's CA", Expected::Tls("UnknownCA")).caller(Caller::Stranger),
+        Row::new("the planner's name, signed by a stranger's CA", Expected::Tls("CertificateUnknown"))
+            .caller(Caller::Stranger),
     ]
 }

@@ -6,6 +6,7 @@ use super::play::Player;
 use super::row::Door;
 use crate::Fault;
 use crate::client::{Answer, call};
+use crate::decision::Decision;
 use crate::names::{ALICE, CONSENT, Workload};
 use crate::report::Played;
 
@@ -36,7 +37,7 @@ pub(super) async fn play(player: &mut Player<'_>) -> Vec<Played> {
     let mut played = Vec::new();
     for (door, tried, expected) in HOPS {
         let (seen, decision) = match (&answer, hop.map(|hop| decided(player, door, hop))) {
-            (Ok(_), Some(Ok((seen, record)))) => (seen, Some(record)),
+            (Ok(_), Some(Ok((seen, decision)))) => (seen, Some(decision)),
             (Ok(_), Some(Err(fault))) => (format!("fault: {fault}"), None),
             (Err(fault), _) => (format!("fault: {fault}"), None),
             (Ok(_), None) => ("not reached".to_owned(), None),
@@ -77,28 +78,28 @@ async fn user_token(issuer: &str) -> Result<String, Fault> {
 }
 
 /// What hopgate recorded of the hop that answered `hop`, and whether the service was told the same.
-fn decided(player: &mut Player<'_>, door: Door, hop: &Value) -> Result<(String, Value), Fault> {
+fn decided(player: &mut Player<'_>, door: Door, hop: &Value) -> Result<(String, Decision), Fault> {
     // The agents repeat what they were told; the echo shows the headers themselves.
     let told = |field: &str, header: &str| {
         let plain = hop.get(field).and_then(Value::as_str);
         plain.or_else(|| hop.pointer(&format!("/headers/{header}/0")).and_then(Value::as_str)).map(str::to_owned)
     };
     let id = told("decision_id", "x-hopgate-decision-id").ok_or_else(|| format!("no decision id in {hop}"))?;
-    let record = player.record(door, &id)?;
-    let text = |field: &str| record.get(field).and_then(Value::as_str).unwrap_or("nobody").to_owned();
-    let list = |field: &str| -> Vec<&str> {
-        record.get(field).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
-    };
-    let chain = list("actor_chain");
+    let decision = player.decision(door, &id)?;
+    let (text, chain) = (|field| decision.text(field).unwrap_or("nobody"), decision.list("actor_chain"));
     let via: String = chain.iter().map(|actor| format!(" via {actor}")).collect();
-    let mut seen =
-        format!("200 {}ed, {}{via}, holds {}", text("decision"), text("subject"), list("scopes_held").join(" "));
-    if told("subject", "x-hopgate-subject").as_deref() != Some(&text("subject")) {
+    let mut seen = format!(
+        "200 {}ed, {}{via}, holds {}",
+        text("decision"),
+        text("subject"),
+        decision.list("scopes_held").join(" ")
+    );
+    if told("subject", "x-hopgate-subject").as_deref() != decision.text("subject") {
         seen.push_str(" but the service was told of another subject");
     }
     let told_chain = told("actor_chain", "x-hopgate-actor-chain").unwrap_or_default();
     if told_chain != chain.join(",") {
         seen.push_str(" but the service was told of another chain");
     }
-    Ok((seen, record))
+    Ok((seen, decision))
 }

@@ -11,6 +11,8 @@ pub(crate) enum Expected {
         error: Option<&'static str>,
         /// In the decision record.
         reason: &'static str,
+        /// That hopgate was shown, where it is not the one that was sent.
+        path: Option<&'static str>,
     },
     /// HTTP 200 and this `grpc-status`.
     RefusedGrpc { code: u8, error: Option<&'static str>, reason: &'static str },
@@ -33,13 +35,18 @@ pub(crate) const fn allowed(sees: &'static [Sees]) -> Expected {
 }
 
 pub(crate) const fn refused(status: u16, error: &'static str, reason: &'static str) -> Expected {
-    Expected::Refused { status, error: Some(error), reason }
+    Expected::Refused { status, error: Some(error), reason, path: None }
 }
 
 /// Refused without an `error`: RFC 6750 section 3.1 wants none where there was no credential, and no challenge helps
 /// where nothing is ever allowed.
 pub(crate) const fn refused_plainly(status: u16, reason: &'static str) -> Expected {
-    Expected::Refused { status, error: None, reason }
+    Expected::Refused { status, error: None, reason, path: None }
+}
+
+/// No route leads to `path`, which Envoy made of what was sent.
+pub(crate) const fn no_route_to(path: &'static str) -> Expected {
+    Expected::Refused { status: 403, error: None, reason: "route_unknown", path: Some(path) }
 }
 
 impl fmt::Display for Expected {
@@ -49,7 +56,10 @@ impl fmt::Display for Expected {
                 f.write_str("200 allowed")?;
                 sees.iter().try_for_each(|seen| write!(f, ", {seen}"))
             }
-            Self::Refused { status, error, reason } => f.write_str(&refusal(&status.to_string(), *error, reason)),
+            Self::Refused { status, error, reason, path } => {
+                f.write_str(&refusal(&status.to_string(), *error, reason))?;
+                f.write_str(&path.map(shown_path).unwrap_or_default())
+            }
             Self::RefusedGrpc { code, error, reason } => {
                 f.write_str(&refusal(&format!("grpc-status {code}"), *error, reason))
             }
@@ -64,6 +74,10 @@ pub(crate) fn refusal(status: &str, error: Option<&str>, reason: &str) -> String
         Some(error) => format!("{status} {error}: {reason}"),
         None => format!("{status}: {reason}"),
     }
+}
+
+pub(crate) fn shown_path(path: &str) -> String {
+    format!(", path {path}")
 }
 
 pub(crate) fn by_envoy(status: u16) -> String {

@@ -7,11 +7,12 @@ use serde_json::Value;
 use testbed::envoy::Identity;
 use tokio::task::block_in_place;
 
-use super::expected::{Expected, Sees, by_envoy, refusal, tls};
+use super::expected::{Expected, Sees, by_envoy, refusal, shown_path, tls};
 use super::mint::Mint;
 use super::row::{Caller, Credential, Door, Row, Token};
 use crate::Fault;
 use crate::client::{Answer, call};
+use crate::decision::Decision;
 use crate::mesh::{Hop, Mesh};
 use crate::report::Played;
 
@@ -37,7 +38,7 @@ impl<'a> Player<'a> {
         Played { group, tried: row.tried.to_owned(), expected: row.expected.to_string(), seen, decision }
     }
 
-    async fn try_row(&mut self, row: &Row) -> Result<(String, Option<Value>), Fault> {
+    async fn try_row(&mut self, row: &Row) -> Result<(String, Option<Decision>), Fault> {
         let request = self.request(row)?;
         let identity = self.identity(row.caller);
         let address = match row.to {
@@ -119,20 +120,20 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// The record that hopgate at `door` wrote of the decision `id`.
-    pub(crate) fn record(&mut self, door: Door, id: &str) -> Result<Value, Fault> {
-        block_in_place(|| self.hop(door).sidecar.record(id))
+    /// The decision `id` that hopgate at `door` made.
+    pub(crate) fn decision(&mut self, door: Door, id: &str) -> Result<Decision, Fault> {
+        block_in_place(|| self.hop(door).sidecar.decision(id))
     }
 
     /// A refusal names its decision to the caller; an allowed call's is named to the service, here the echo.
-    fn read(&mut self, row: &Row, response: &Response<Bytes>) -> Result<(String, Option<Value>), Fault> {
+    fn read(&mut self, row: &Row, response: &Response<Bytes>) -> Result<(String, Option<Decision>), Fault> {
         let status = response.status().as_u16();
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         let told = response.headers().get(DECISION_ID).and_then(|id| id.to_str().ok());
         let id = told.or(header_of(&body, DECISION_ID).first().copied());
         let Some(id) = id else { return Ok((by_envoy(status), None)) };
-        let record = self.record(row.to, id)?;
-        let seen = match record.get("reason").and_then(Value::as_str) {
+        let decision = self.decision(row.to, id)?;
+        let seen = match decision.text("reason") {
             None => match &row.expected {
                 Expected::Allowed(sees) => format!("{status} allowed{}", seen_behind(sees, &body)),
                 _ => format!("{status} allowed"),
@@ -142,11 +143,16 @@ impl<'a> Player<'a> {
                 let error = challenge.and_then(error_of);
                 match response.headers().get("grpc-status").and_then(|code| code.to_str().ok()) {
                     Some(code) => refusal(&format!("grpc-status {code}"), error, reason),
-                    None => refusal(&status.to_string(), error, reason) + &disagreement(&body, error, id),
+                    None => {
+                        let path = decision.text("path").filter(|path| *path != row.path());
+                        refusal(&status.to_string(), error, reason)
+                            + &path.map(shown_path).unwrap_or_default()
+                            + &disagreement(&body, error, id)
+                    }
                 }
             }
         };
-        Ok((seen, Some(record)))
+        Ok((seen, Some(decision)))
     }
 }
 

@@ -78,6 +78,11 @@ impl Row {
         }
     }
 
+    /// Of its target, without the query.
+    pub(crate) fn path(&self) -> &'static str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+
     pub(crate) fn to(mut self, door: Door) -> Self {
         self.to = door;
         self
