@@ -92,7 +92,7 @@ async fn connect(
 
 async fn send(tls: TlsStream<TcpStream>, request: Request<Empty<Bytes>>) -> Result<Response<Bytes>, Fault> {
     let io = TokioIo::new(tls);
-    let response = if request.version() == http::Version::HTTP_2 {
+    if request.version() == http::Version::HTTP_2 {
         let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
         let connection = tokio::spawn(connection);
         let response = collected(sender.send_request(request).await?).await;
@@ -104,8 +104,7 @@ async fn send(tls: TlsStream<TcpStream>, request: Request<Empty<Bytes>>) -> Resu
         let response = collected(sender.send_request(request).await?).await;
         connection.abort();
         response
-    };
-    response
+    }
 }
 
 async fn collected(response: Response<hyper::body::Incoming>) -> Result<Response<Bytes>, Fault> {

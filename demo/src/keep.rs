@@ -1,6 +1,7 @@
 //! `--keep`: everything stays up, and here is how to call it by hand.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::Fault;
@@ -21,10 +22,12 @@ pub(crate) fn instructions(mesh: &Mesh) -> Result<String, Fault> {
         let (dir, name) = (certs.display(), workload.name());
         format!("curl -s --cacert {dir}/ca.pem --cert {dir}/{name}.pem --key {dir}/{name}-key.pem")
     };
+    // Writing to a String can't fail.
     let mut text = format!("issuer      {issuer}\n");
     for (name, hop) in [("planner", &mesh.planner), ("researcher", &mesh.researcher), ("invoices", &mesh.invoices)] {
-        text += &format!(
-            "{name:<11} https://{}  hopgate http://{}/metrics  Envoy http://{}  config {}\n",
+        let _ = writeln!(
+            text,
+            "{name:<11} https://{}  hopgate http://{}/metrics  Envoy http://{}  config {}",
             hop.address,
             hop.sidecar.admin,
             hop.envoy.admin(),
@@ -32,9 +35,10 @@ pub(crate) fn instructions(mesh: &Mesh) -> Result<String, Fault> {
         );
     }
     if let Some(raw) = mesh.invoices.raw {
-        text += &format!("            https://{raw}  invoices again, its Envoy not normalizing paths\n");
+        let _ = writeln!(text, "            https://{raw}  invoices again, its Envoy not normalizing paths");
     }
-    text += &format!(
+    let _ = write!(
+        text,
         r#"
 # The chain: a token of alice's from the issuer, and a call as the console.
 token=$(curl -s {issuer}/user-token -d sub={ALICE} -d client_id=console -d audience={planner_audience} \
@@ -49,7 +53,7 @@ token=$({hopgate} dev mint --key {key} --issuer {issuer} --sub {ALICE} --aud {in
 # The same token, stolen by the planner.
 {as_planner} -i -H "authorization: Bearer $token" https://{invoices}/invoices
 
-# Why: any of the configurations can be changed while this runs, and is taken at once.
+# A configuration may be changed while this runs: what is good is taken at once.
 {hopgate} check {config}
 "#,
         planner_audience = Workload::Planner.audience(),

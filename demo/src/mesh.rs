@@ -114,21 +114,14 @@ impl Hop {
             ..Listener::new(name)
         };
         let mut config = Config::new(workload.name()).listener(inbound(INBOUND, Hcm::default()));
-        config = match next {
-            Some((peer, address)) => {
-                let mtls = folder.mtls(workload).only(peer.spiffe());
-                config.listener(Listener::egress(EGRESS, Upstream { mtls: Some(mtls), ..Upstream::at(address) }))
-            }
-            None => {
-                let careless = Hcm {
-                    normalize_path: false,
-                    merge_slashes: false,
-                    reject_escaped_slashes: false,
-                    ..Hcm::default()
-                };
-                config.listener(inbound(RAW, careless))
-            }
-        };
+        config = config.listener(if let Some((peer, address)) = next {
+            let mtls = folder.mtls(workload).only(peer.spiffe());
+            Listener::egress(EGRESS, Upstream { mtls: Some(mtls), ..Upstream::at(address) })
+        } else {
+            let careless =
+                Hcm { normalize_path: false, merge_slashes: false, reject_escaped_slashes: false, ..Hcm::default() };
+            inbound(RAW, careless)
+        });
         let envoy = block_in_place(|| Envoy::start(&config))?;
         let address = envoy.address(INBOUND)?;
         Ok(Self { raw: envoy.address(RAW).ok(), envoy, sidecar, address })

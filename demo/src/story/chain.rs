@@ -34,7 +34,7 @@ const HOPS: [(Door, &str, &str); 3] = [
 pub(super) async fn play(player: &mut Player<'_>) -> Vec<Played> {
     let answer = ask(player).await;
     let mut hop = answer.as_ref().ok();
-    let mut played = Vec::new();
+    let mut rows = Vec::new();
     for (door, tried, expected) in HOPS {
         let (seen, decision) = match (&answer, hop.map(|hop| decided(player, door, hop))) {
             (Ok(_), Some(Ok((seen, decision)))) => (seen, Some(decision)),
@@ -43,9 +43,9 @@ pub(super) async fn play(player: &mut Player<'_>) -> Vec<Played> {
             (Ok(_), None) => ("not reached".to_owned(), None),
         };
         hop = hop.and_then(|hop| hop.get("next")).filter(|next| next.is_object());
-        played.push(Played { group: GROUP, tried: tried.to_owned(), expected: expected.to_owned(), seen, decision });
+        rows.push(Played { group: GROUP, tried: tried.to_owned(), expected: expected.to_owned(), seen, decision });
     }
-    played
+    rows
 }
 
 /// The planner's answer, with the answers of the hops behind it inside.
@@ -87,7 +87,7 @@ fn decided(player: &mut Player<'_>, door: Door, hop: &Value) -> Result<(String, 
     let id = told("decision_id", "x-hopgate-decision-id").ok_or_else(|| format!("no decision id in {hop}"))?;
     let decision = player.decision(door, &id)?;
     let (text, chain) = (|field| decision.text(field).unwrap_or("nobody"), decision.list("actor_chain"));
-    let via: String = chain.iter().map(|actor| format!(" via {actor}")).collect();
+    let via = chain.iter().fold(String::new(), |text, actor| text + " via " + actor);
     let mut seen = format!(
         "200 {}ed, {}{via}, holds {}",
         text("decision"),

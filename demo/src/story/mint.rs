@@ -26,7 +26,7 @@ impl Mint {
         let mut mint = Self { issuer, key, early: String::new() };
         let since_start = mesh.invoices.sidecar.started_at.duration_since(UNIX_EPOCH)?;
         let before = since_start.saturating_sub(Duration::from_secs(1)).as_secs();
-        mint.early = mint.sign(refund(mint.token()).issued_at(before))?;
+        mint.early = mint.sign(&refund(mint.token()).issued_at(before))?;
         Ok(mint)
     }
 
@@ -38,7 +38,7 @@ impl Mint {
             .actors(["researcher", "planner"])
     }
 
-    pub(crate) fn sign(&self, token: TokenBuilder) -> Result<String, Fault> {
+    pub(crate) fn sign(&self, token: &TokenBuilder) -> Result<String, Fault> {
         Ok(token.sign(&self.key)?)
     }
 

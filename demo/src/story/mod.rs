@@ -24,7 +24,7 @@ use row::Row;
 pub(crate) async fn play(mesh: &mut Mesh) -> Result<Vec<Played>, Fault> {
     let ready = mint::now();
     let mut player = Player::new(mesh)?;
-    let mut played = chain::play(&mut player).await;
+    let mut all = chain::play(&mut player).await;
     let groups: [(&'static str, Vec<Row>); 9] = [
         ("request", request::rows()),
         ("path", path::rows()),
@@ -44,8 +44,8 @@ pub(crate) async fn play(mesh: &mut Mesh) -> Result<Vec<Played>, Fault> {
             }
         }
         for row in rows {
-            played.push(player.play(group, &row).await);
+            all.push(player.play(group, &row).await);
         }
     }
-    Ok(played)
+    Ok(all)
 }

@@ -98,7 +98,7 @@ impl<'a> Player<'a> {
         match token {
             Token::Same => {}
             Token::Early => self.last_token.clone_from(&self.mint.early),
-            Token::Signed(change) => self.last_token = self.mint.sign(change(self.mint.token()))?,
+            Token::Signed(change) => self.last_token = self.mint.sign(&change(self.mint.token()))?,
             Token::Forged(make) => self.last_token = make(&self.mint)?,
         }
         Ok(self.last_token.clone())
@@ -141,14 +141,13 @@ impl<'a> Player<'a> {
             Some(reason) => {
                 let challenge = response.headers().get(header::WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
                 let error = challenge.and_then(error_of);
-                match response.headers().get("grpc-status").and_then(|code| code.to_str().ok()) {
-                    Some(code) => refusal(&format!("grpc-status {code}"), error, reason),
-                    None => {
-                        let path = decision.text("path").filter(|path| *path != row.path());
-                        refusal(&status.to_string(), error, reason)
-                            + &path.map(shown_path).unwrap_or_default()
-                            + &disagreement(&body, error, id)
-                    }
+                if let Some(code) = response.headers().get("grpc-status").and_then(|code| code.to_str().ok()) {
+                    refusal(&format!("grpc-status {code}"), error, reason)
+                } else {
+                    let path = decision.text("path").filter(|path| *path != row.path());
+                    refusal(&status.to_string(), error, reason)
+                        + &path.map(shown_path).unwrap_or_default()
+                        + &disagreement(&body, error, id)
                 }
             }
         };

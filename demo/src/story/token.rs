@@ -78,7 +78,8 @@ fn stolen_name(mint: &Mint) -> Result<SigningKey, crate::Fault> {
 
 /// The signature of one token under the claims of another.
 fn tampered(mint: &Mint) -> Result<String, crate::Fault> {
-    let (signed, wanted) = (mint.sign(mint.token())?, mint.sign(mint.token().scope("invoices:read invoices:export"))?);
+    let (signed, wanted) =
+        (mint.sign(&mint.token())?, mint.sign(&mint.token().scope("invoices:read invoices:export"))?);
     let (Some((input, _)), Some((_, signature))) = (wanted.rsplit_once('.'), signed.rsplit_once('.')) else {
         return Err("a token without dots".into());
     };
