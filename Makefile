@@ -1,0 +1,38 @@
+# What a contributor runs. `make` alone lists it.
+
+.DEFAULT_GOAL := help
+.PHONY: help build test demo bench fmt lint fuzz-build
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## The release binary, target/release/hopgate
+	cargo build --release --locked --bin hopgate
+
+test: ## All tests; fetches Envoy into .local once
+	testbed/fetch-envoy.sh >/dev/null
+	cargo test --workspace --locked
+
+demo: ## planner -> researcher -> invoices, played with real Envoys
+	testbed/fetch-envoy.sh >/dev/null
+	cargo run --release --locked --package hopgate-demo
+
+bench: ## hopgate against null, jwt_authn and nothing, through a real Envoy; installs wrk and h2load if missing
+	testbed/install-tools.sh wrk h2load
+	testbed/fetch-envoy.sh >/dev/null
+	cargo build --release --locked --bin hopgate --example null_ext_authz
+	cargo bench --locked --bench through_envoy
+
+fmt: ## Format everything
+	cargo fmt --all
+
+lint: ## Formatting, clippy, docs and dependencies, as CI has them
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+	testbed/install-tools.sh cargo-deny
+	.local/bin/cargo-deny --locked check bans licenses sources
+
+fuzz-build: ## Every fuzz target compiles (cargo-fuzz; nightly's flags on stable)
+	testbed/install-tools.sh cargo-fuzz
+	RUSTC_BOOTSTRAP=1 .local/bin/cargo-fuzz fuzz build
