@@ -5,9 +5,7 @@
 use std::error::Error;
 use std::{env, fs};
 
-use envoy_types::pb::envoy::service::auth::v3::authorization_server::{
-    Authorization, AuthorizationServer,
-};
+use envoy_types::pb::envoy::service::auth::v3::authorization_server::{Authorization, AuthorizationServer};
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse, OkHttpResponse};
 use envoy_types::pb::google::rpc;
@@ -17,9 +15,7 @@ use tonic::{Request, Response, Status, transport::Server};
 
 #[tokio::main(flavor = "multi_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let socket = env::args_os()
-        .nth(1)
-        .ok_or("usage: null_ext_authz SOCKET")?;
+    let socket = env::args_os().nth(1).ok_or("usage: null_ext_authz SOCKET")?;
     // What an earlier run left behind.
     let _ = fs::remove_file(&socket);
     let listener = UnixListener::bind(&socket)?;

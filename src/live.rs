@@ -6,18 +6,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 
 use crate::authz::{Issuer, KeySet, Snapshot, VerifiedTokens};
-use crate::config::{Settings, Upstream, next_generation};
+use crate::config::{KeySource, Settings, Upstream, next_generation};
 
 /// One immutable state: what a decision depends on, and how its answer is dressed.
 #[derive(Clone, Debug)]
 pub struct State {
     pub snapshot: Snapshot,
     pub upstream: Upstream,
+    /// Where each issuer's keys come from. Keys from elsewhere are not put in force.
+    pub key_sources: HashMap<Box<str>, KeySource>,
 }
 
 impl State {
     /// The state `settings` ask for. Issuers whose keys are fetched keep those of `previous` until
-    /// new ones arrive, if nothing about the issuer changed that decides which keys fit.
+    /// new ones arrive, if they come from the same place and the same algorithms are allowed.
     #[must_use]
     pub fn new(settings: &Settings, verified: Arc<VerifiedTokens>, previous: Option<&State>) -> Self {
         let issuers: HashMap<_, _> = settings
@@ -27,6 +29,7 @@ impl State {
                 let mut issuer = configured.issuer.clone();
                 if issuer.keys.is_none()
                     && let Some(known) = previous.and_then(|state| state.snapshot.issuer(&issuer.name))
+                    && previous.and_then(|state| state.key_sources.get(&issuer.name)) == Some(&configured.keys)
                     && known.algorithms == issuer.algorithms
                 {
                     issuer.keys.clone_from(&known.keys);
@@ -43,7 +46,12 @@ impl State {
             token_limit: settings.token_limit,
             verified,
         };
-        Self { snapshot, upstream: settings.upstream }
+        let key_sources = settings
+            .issuers
+            .iter()
+            .map(|configured| (configured.issuer.name.clone(), configured.keys.clone()))
+            .collect();
+        Self { snapshot, upstream: settings.upstream, key_sources }
     }
 }
 
@@ -73,11 +81,14 @@ impl Live {
         self.state.store(Arc::new(next));
     }
 
-    /// Gives an issuer other keys, or none. An issuer that is no longer configured stays away.
-    pub fn set_keys(&self, issuer: &str, keys: Option<Arc<KeySet>>) {
+    /// Gives an issuer other keys, or none, if they still come from where its keys should: a fetch
+    /// may end after the configuration that asked for it.
+    pub fn set_keys(&self, issuer: &str, source: &KeySource, keys: Option<Arc<KeySet>>) {
         self.replace(|state| {
             let mut next = state.clone();
-            if let Some(known) = next.snapshot.issuers.get(issuer) {
+            if let Some(known) = next.snapshot.issuers.get(issuer)
+                && next.key_sources.get(issuer) == Some(source)
+            {
                 let changed = Issuer { keys, generation: next_generation(), ..known.as_ref().clone() };
                 next.snapshot.issuers.insert(issuer.into(), Arc::new(changed));
             }

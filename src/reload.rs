@@ -31,6 +31,9 @@ pub struct Reloader {
 
 impl Reloader {
     /// Runs until the watch itself fails. `files` are those of the configuration in force.
+    ///
+    /// # Errors
+    /// A folder can't be watched, or the watcher has ended.
     pub async fn run(self, files: Vec<PathBuf>) -> Result<(), notify::Error> {
         let (wake, mut woken) = mpsc::channel(1);
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
@@ -39,8 +42,8 @@ impl Reloader {
                 let _ = wake.try_send(());
             }
         })?;
-        let mut watched = HashSet::new();
-        watch_folders(&mut watcher, &mut watched, &files)?;
+        let mut folders = HashSet::new();
+        watch_folders(&mut watcher, &mut folders, &files)?;
         let mut refused: Option<Vec<config::Fault>> = None;
         loop {
             tokio::select! {
@@ -55,7 +58,7 @@ impl Reloader {
                 .map_err(|error| notify::Error::generic(&format!("reading the configuration failed: {error}")))?;
             match loaded {
                 Ok(settings) => {
-                    watch_folders(&mut watcher, &mut watched, &settings.files)?;
+                    watch_folders(&mut watcher, &mut folders, &settings.files)?;
                     self.take(&settings, refused.is_some());
                     refused = None;
                 }
@@ -100,11 +103,11 @@ impl Reloader {
 /// in the folder (`..data`) that the file's own link goes through.
 fn watch_folders(
     watcher: &mut RecommendedWatcher,
-    watched: &mut HashSet<PathBuf>,
+    folders: &mut HashSet<PathBuf>,
     files: &[PathBuf],
 ) -> Result<(), notify::Error> {
     for folder in files.iter().map(|file| folder_of(file)) {
-        if watched.insert(folder.clone()) {
+        if folders.insert(folder.clone()) {
             watcher.watch(&folder, RecursiveMode::NonRecursive)?;
         }
     }

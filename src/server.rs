@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::server::TcpIncoming;
@@ -116,7 +116,6 @@ impl Parts {
             keys: Arc::clone(&keys),
             audit,
             metrics: Arc::clone(&metrics),
-            slots: Arc::new(Semaphore::new(process.concurrency)),
         };
         let readiness =
             Readiness { live: Arc::clone(&live), keys: Arc::clone(&keys), draining: Arc::new(AtomicBool::new(false)) };
@@ -162,7 +161,7 @@ impl Tasks {
         let service = AuthorizationServer::new(parts.checker.clone()).max_decoding_message_size(limit);
         let router = tonic::transport::Server::builder()
             .max_concurrent_streams(MAX_STREAMS)
-            .layer(SealLayer(parts.checker))
+            .layer(SealLayer::new(parts.checker, settings.process.concurrency))
             .add_service(service)
             .add_service(health);
         let mut stopped = stop.subscribe();

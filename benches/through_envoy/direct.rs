@@ -37,12 +37,7 @@ pub(crate) fn run(authz: &Authz, dir: &Path, token: &str, seconds: u32) -> Direc
         .args(["--threads", "1", "--clients", &CONNECTIONS.to_string()])
         .args(["--max-concurrent-streams", &STREAMS.to_string()])
         .args(["--duration", &format!("{seconds}s")])
-        .args([
-            "--header",
-            "content-type: application/grpc",
-            "--header",
-            "te: trailers",
-        ])
+        .args(["--header", "content-type: application/grpc", "--header", "te: trailers"])
         .arg(format!("--base-uri=unix:{}", authz.socket.display()))
         .arg("--data")
         .arg(&frame)
@@ -55,10 +50,7 @@ pub(crate) fn run(authz: &Authz, dir: &Path, token: &str, seconds: u32) -> Direc
     let done = number_before(&text, " done,");
     let failed = number_before(&text, " failed,");
     assert!(done > 0.0 && failed < 0.5, "h2load printed {text}");
-    Direct {
-        per_second: number_before(&text, " req/s"),
-        cpu: after.saturating_sub(before).as_secs_f64() * 1e6 / done,
-    }
+    Direct { per_second: number_before(&text, " req/s"), cpu: after.saturating_sub(before).as_secs_f64() * 1e6 / done }
 }
 
 /// The number that stands before `unit` in h2load's text.
@@ -107,17 +99,12 @@ fn check_request(token: &str) -> CheckRequest {
         host: "127.0.0.1:10000".to_owned(),
         scheme: "http".to_owned(),
         protocol: "HTTP/1.1".to_owned(),
-        header_map: Some(HeaderMap {
-            headers: headers.map(header).to_vec(),
-        }),
+        header_map: Some(HeaderMap { headers: headers.map(header).to_vec() }),
         ..HttpRequest::default()
     };
     CheckRequest {
         attributes: Some(AttributeContext {
-            request: Some(Request {
-                http: Some(http),
-                ..Request::default()
-            }),
+            request: Some(Request { http: Some(http), ..Request::default() }),
             context_extensions: HashMap::new(),
             ..AttributeContext::default()
         }),

@@ -46,37 +46,22 @@ fn main() {
     for stand in &mut stands {
         check(stand, &issuer);
     }
-    let mut rows: Vec<Row> = stands
-        .iter()
-        .map(|stand| Row {
-            name: stand.name,
-            samples: Vec::new(),
-        })
-        .collect();
+    let mut rows: Vec<Row> = stands.iter().map(|stand| Row { name: stand.name, samples: Vec::new() }).collect();
     let wrk = Wrk::new(dir);
     // Round 0 warms up and is not kept.
     for round in 0..=rounds {
         for (stand, row) in stands.iter_mut().zip(&mut rows) {
             let once = stand.name == "hopgate cold";
             let seconds = if round == 0 { 1 } else { seconds };
-            let tokens = if once {
-                cold(dir, &issuer, round, seconds)
-            } else {
-                warm.clone()
-            };
+            let tokens = if once { cold(dir, &issuer, round, seconds) } else { warm.clone() };
             let sample = wrk.run(stand, &tokens, once, seconds);
             if round > 0 {
                 row.samples.push(sample);
             }
         }
     }
-    let null = rows
-        .iter()
-        .find(|row| row.name == "null")
-        .expect("null is measured");
-    println!(
-        "\n{rounds} rounds of {seconds} s each, {CONNECTIONS} connections, 1 Envoy worker, medians\n"
-    );
+    let null = rows.iter().find(|row| row.name == "null").expect("null is measured");
+    println!("\n{rounds} rounds of {seconds} s each, {CONNECTIONS} connections, 1 Envoy worker, medians\n");
     println!("{}", report::through_envoy(&rows, &null.samples));
     println!("{}", straight(&stands, dir, &issuer, rounds, seconds));
     println!("{}", idle(&stands));
@@ -107,17 +92,10 @@ fn check(stand: &Stand, issuer: &Issuer) {
     let good = issuer.token(AUDIENCE, "probe");
     let foreign = Issuer::new().token(AUDIENCE, "probe");
     let elsewhere = issuer.token("https://elsewhere.bench.local", "probe");
-    assert_eq!(
-        stand.probe(Some(&good)),
-        200,
-        "{}: a good token",
-        stand.name
-    );
-    for (what, token) in [
-        ("no token", None),
-        ("another issuer's signature", Some(&foreign)),
-        ("another audience", Some(&elsewhere)),
-    ] {
+    assert_eq!(stand.probe(Some(&good)), 200, "{}: a good token", stand.name);
+    for (what, token) in
+        [("no token", None), ("another issuer's signature", Some(&foreign)), ("another audience", Some(&elsewhere))]
+    {
         let passed = stand.probe(token.map(String::as_str)) == 200;
         assert_eq!(passed, !stand.refuses, "{}: {what}", stand.name);
     }
@@ -138,9 +116,7 @@ fn straight(stands: &[Stand], dir: &Path, issuer: &Issuer, rounds: u32, seconds:
         .iter()
         .filter(|stand| stand.name != "hopgate cold")
         .filter_map(|stand| Some((stand, stand.authz.as_ref()?)));
-    let mut rows: Vec<_> = servers
-        .map(|(stand, authz)| (stand, authz, Vec::new()))
-        .collect();
+    let mut rows: Vec<_> = servers.map(|(stand, authz)| (stand, authz, Vec::new())).collect();
     for (stand, authz, _) in &rows {
         let codes = direct::probe(authz, &[&token, &foreign]);
         let passed: Vec<bool> = codes.iter().map(|code| *code == 0).collect();
@@ -151,28 +127,16 @@ fn straight(stands: &[Stand], dir: &Path, issuer: &Issuer, rounds: u32, seconds:
             samples.push(direct::run(authz, dir, &token, seconds));
         }
     }
-    let rows: Vec<_> = rows
-        .into_iter()
-        .map(|(stand, _, samples)| (stand.name, samples))
-        .collect();
-    let null = rows
-        .iter()
-        .find(|row| row.0 == "null")
-        .expect("null is measured");
+    let rows: Vec<_> = rows.into_iter().map(|(stand, _, samples)| (stand.name, samples)).collect();
+    let null = rows.iter().find(|row| row.0 == "null").expect("null is measured");
     report::straight(&rows, &null.1)
 }
 
 fn idle(stands: &[Stand]) -> String {
     let lines = stands.iter().filter_map(|stand| {
-        let Authz {
-            ready, idle_bytes, ..
-        } = stand.authz.as_ref()?;
+        let Authz { ready, idle_bytes, .. } = stand.authz.as_ref()?;
         let mib = *idle_bytes as f64 / f64::from(1 << 20);
-        Some(format!(
-            "{}: answers {} ms after its start, {mib:.1} MiB idle",
-            stand.name,
-            ready.as_millis()
-        ))
+        Some(format!("{}: answers {} ms after its start, {mib:.1} MiB idle", stand.name, ready.as_millis()))
     });
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -27,10 +27,8 @@ pub(crate) struct Issuer {
 impl Issuer {
     pub(crate) fn new() -> Self {
         let random = SystemRandom::new();
-        let pkcs8 =
-            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).expect("a key");
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref())
-            .expect("our own key");
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).expect("a key");
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref()).expect("our own key");
         // SEC 1 2.3.3: 0x04, then x and y of 32 bytes each.
         let (x, y) = pair.public_key().as_ref().split_at(33);
         let x = URL_SAFE_NO_PAD.encode(x.split_at(1).1);
@@ -38,18 +36,12 @@ impl Issuer {
         let jwk = json!({
             "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "bench", "x": x, "y": y,
         });
-        Self {
-            key: EncodingKey::from_ec_der(pkcs8.as_ref()),
-            jwks: json!({ "keys": [jwk] }).to_string(),
-        }
+        Self { key: EncodingKey::from_ec_der(pkcs8.as_ref()), jwks: json!({ "keys": [jwk] }).to_string() }
     }
 
     /// An access token (RFC 9068) of alice for `audience`, held by researcher, which planner called (RFC 8693 4.1).
     pub(crate) fn token(&self, audience: &str, id: &str) -> String {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .expect("after 1970")
-            .as_secs();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
         let mut header = Header::new(Algorithm::ES256);
         header.typ = Some("at+jwt".to_owned());
         header.kid = Some("bench".to_owned());

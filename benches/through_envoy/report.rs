@@ -56,11 +56,7 @@ pub(crate) fn straight(rows: &[(&'static str, Vec<Direct>)], null: &[Direct]) ->
 }
 
 fn ratio<S>(samples: &[S], null: &[S], field: fn(&S) -> f64) -> String {
-    let ratios: Vec<f64> = samples
-        .iter()
-        .zip(null)
-        .map(|(sample, null)| field(sample) / field(null))
-        .collect();
+    let ratios: Vec<f64> = samples.iter().zip(null).map(|(sample, null)| field(sample) / field(null)).collect();
     let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
     let most = ratios.iter().copied().fold(0.0, f64::max);
     format!("{:.2} ({least:.2}–{most:.2})", median(ratios.into_iter()))
@@ -71,9 +67,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match (values.get(middle), values.len() % 2) {
-        (Some(upper), 0) => {
-            f64::midpoint(*upper, values.get(middle - 1).copied().unwrap_or(*upper))
-        }
+        (Some(upper), 0) => f64::midpoint(*upper, values.get(middle - 1).copied().unwrap_or(*upper)),
         (Some(middle), _) => *middle,
         (None, _) => f64::NAN,
     }

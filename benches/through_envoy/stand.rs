@@ -45,12 +45,7 @@ impl Stand {
         Self::new(name, filter.into(), Some(authz), refuses)
     }
 
-    fn new(
-        name: &'static str,
-        authorization: Authorization,
-        authz: Option<Authz>,
-        refuses: bool,
-    ) -> Self {
+    fn new(name: &'static str, authorization: Authorization, authz: Option<Authz>, refuses: bool) -> Self {
         let listener = Listener {
             authorization,
             // Envoy answers by itself, so that only authorization differs.
@@ -58,12 +53,7 @@ impl Stand {
             ..Listener::new(LISTENER)
         };
         let envoy = Envoy::start(&Config::new(name).listener(listener)).expect("a running Envoy");
-        Self {
-            name,
-            envoy,
-            authz,
-            refuses,
-        }
+        Self { name, envoy, authz, refuses }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -85,9 +75,7 @@ impl Stand {
         let authz = self.authz.as_ref();
         Cpu {
             envoy: self.envoy.service().cpu_time().expect("Envoy runs"),
-            authz: authz.map_or(Duration::ZERO, |authz| {
-                authz.service.cpu_time().expect("the server runs")
-            }),
+            authz: authz.map_or(Duration::ZERO, |authz| authz.service.cpu_time().expect("the server runs")),
         }
     }
 }
@@ -110,14 +98,8 @@ impl Authz {
         let socket = dir.join("null.sock");
         let mut command = Command::new(program);
         command.arg(&socket);
-        Self::start(
-            "null_ext_authz",
-            dir,
-            command,
-            socket,
-            Duration::from_secs(10),
-        )
-        .expect("the null server: cargo build --release --example null_ext_authz")
+        Self::start("null_ext_authz", dir, command, socket, Duration::from_secs(10))
+            .expect("the null server: cargo build --release --example null_ext_authz")
     }
 
     /// hopgate with its records to a file, or why it is not there yet.
@@ -149,8 +131,7 @@ impl Authz {
         let append = File::options().append(true).create(true).open(path);
         let records = append.expect("a file");
         let started = Instant::now();
-        let mut service =
-            Service::start_writing_to(records.try_clone().expect("a file"), name, command)?;
+        let mut service = Service::start_writing_to(records.try_clone().expect("a file"), name, command)?;
         while started.elapsed() < within {
             service.check_running()?;
             if ports::wait_for_unix(&socket, Duration::from_millis(1)).is_ok() {
@@ -158,13 +139,7 @@ impl Authz {
             }
         }
         ports::wait_for_unix(&socket, Duration::ZERO)?;
-        Ok(Self {
-            ready: started.elapsed(),
-            idle_bytes: service.resident_bytes()?,
-            service,
-            socket,
-            records,
-        })
+        Ok(Self { ready: started.elapsed(), idle_bytes: service.resident_bytes()?, service, socket, records })
     }
 
     /// Empties the file of decision records, which would grow by gigabytes.

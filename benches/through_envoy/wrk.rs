@@ -59,27 +59,14 @@ impl Wrk {
         let said: Value = line
             .and_then(|line| serde_json::from_str(line).ok())
             .unwrap_or_else(|| unreachable!("{name}: wrk printed {text}"));
-        let number = |key| {
-            said.get(key)
-                .and_then(Value::as_f64)
-                .expect("our own script's line")
-        };
+        let number = |key| said.get(key).and_then(Value::as_f64).expect("our own script's line");
 
-        assert!(
-            number("failed") < 0.5,
-            "{name}: not every answer was 200: {said}"
-        );
+        assert!(number("failed") < 0.5, "{name}: not every answer was 200: {said}");
         let requests = number("requests");
         if once {
             let sent = requests + f64::from(CONNECTIONS);
-            let had = fs::read_to_string(tokens)
-                .expect("the tokens")
-                .lines()
-                .count();
-            assert!(
-                sent <= had as f64,
-                "{name}: {sent} requests, but {had} tokens: mint more"
-            );
+            let had = fs::read_to_string(tokens).expect("the tokens").lines().count();
+            assert!(sent <= had as f64, "{name}: {sent} requests, but {had} tokens: mint more");
         }
         Sample {
             p50: number("p50"),

@@ -112,8 +112,8 @@ impl<W: Write> Writer<W> {
         self.seq = self.seq.saturating_add(1).saturating_add(skipped);
         let start = self.batch.len();
         self.batch.extend_from_slice(line.strip_suffix(b"}").unwrap_or(line));
-        let link = format!(",\"seq\":{},\"prev\":\"{}\"}}", self.seq, hex(self.prev.iter()));
-        self.batch.extend_from_slice(link.as_bytes());
+        let tail = format!(",\"seq\":{},\"prev\":\"{}\"}}", self.seq, hex(self.prev.iter()));
+        self.batch.extend_from_slice(tail.as_bytes());
         let written = self.batch.get(start..).unwrap_or_default();
         self.prev.copy_from_slice(digest::digest(&digest::SHA256, written).as_ref());
         self.batch.push(b'\n');

@@ -47,7 +47,7 @@ impl Algorithm {
     }
 
     /// The algorithm a JOSE header names; names are case-sensitive (RFC 7515 section 4.1.1).
-    /// `Ed25519` is the fully specified name of the one EdDSA curve taken (RFC 9864 section 2.2).
+    /// `Ed25519` is the fully specified name of the one `EdDSA` curve taken (RFC 9864 section 2.2).
     #[must_use]
     pub fn from_header(name: &str) -> Option<Self> {
         if name == "Ed25519" {

@@ -87,7 +87,7 @@ pub enum Presence {
 }
 
 impl Claims {
-    pub(super) fn read(payload: &Object, shape: &Shape) -> Result<Self, Reason> {
+    pub(super) fn read(payload: &Object, shape: Shape) -> Result<Self, Reason> {
         let token_id = string(payload, "jti", shape.token_id)?;
         if token_id.as_ref().is_some_and(|id| id.len() > MAX_JTI) {
             return Err(Reason::ClaimMalformed);

@@ -15,10 +15,9 @@ pub(super) struct BearerToken<'a>(pub(super) &'a str);
 pub(super) fn single_headers(request: &Request<'_>) -> Result<(), Reason> {
     for field in [&request.authorization, &request.dpop] {
         match field {
-            Field::Absent => {}
             Field::Once(value) if value.contains(&b',') => return Err(Reason::HeaderRepeated),
-            Field::Once(_) => {}
             Field::Repeated => return Err(Reason::HeaderRepeated),
+            Field::Once(_) | Field::Absent => {}
         }
     }
     Ok(())

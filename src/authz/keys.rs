@@ -22,7 +22,7 @@ const MAX_KEYS: usize = 100;
 pub(super) const MAX_KID: usize = 256;
 
 /// The usable keys of one issuer, at least one.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct KeySet {
     keys: Vec<Key>,
     ignored: Vec<Ignored>,
@@ -138,12 +138,10 @@ impl KeySet {
     }
 }
 
-impl fmt::Debug for KeySet {
+/// Key ids instead of key material.
+impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeySet")
-            .field("kids", &self.kids().collect::<Vec<_>>())
-            .field("ignored", &self.ignored)
-            .finish()
+        f.debug_struct("Key").field("kid", &self.kid).field("algorithm", &self.algorithm).finish_non_exhaustive()
     }
 }
 

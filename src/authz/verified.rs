@@ -80,22 +80,23 @@ pub(super) fn verify(snapshot: &Snapshot, token: &str) -> Result<Arc<VerifiedTok
     Ok(verified)
 }
 
-/// RFC 9068 section 4, in the order that needs no work for a token that can't pass.
+/// RFC 9068 section 4: the type first, then the issuer's own keys.
 fn check_signature(snapshot: &Snapshot, token: &str, digest: TokenDigest) -> Result<VerifiedToken, Rejected> {
     let jws = Jws::decode(token, snapshot.token_limit)?;
     let named = jws.payload.get("iss").and_then(serde_json::Value::as_str).ok_or(Reason::ClaimMalformed)?;
     let issuer = snapshot.issuer(named).ok_or(Reason::IssuerUnknown)?;
-    let claims = Claims::read(&jws.payload, &issuer.shape)?;
-    match check_header(&jws, issuer) {
+    let claims = Claims::read(&jws.payload, issuer.shape);
+    if !jws.header.typ.as_deref().is_some_and(|typ| issuer.accepts_type(typ)) {
+        return Err(Rejected { reason: Reason::TokenTypeWrong, claimed: claims.ok().map(Box::new) });
+    }
+    let claims = claims?;
+    match check_key(&jws, issuer) {
         Ok(()) => Ok(VerifiedToken { claims, digest, issuer_generation: issuer.generation }),
         Err(reason) => Err(Rejected { reason, claimed: Some(Box::new(claims)) }),
     }
 }
 
-fn check_header(jws: &Jws<'_>, issuer: &Issuer) -> Result<(), Reason> {
-    if !jws.header.typ.as_deref().is_some_and(|typ| issuer.accepts_type(typ)) {
-        return Err(Reason::TokenTypeWrong);
-    }
+fn check_key(jws: &Jws<'_>, issuer: &Issuer) -> Result<(), Reason> {
     let algorithm = jws.header.algorithm.filter(|algorithm| issuer.algorithms.contains(algorithm));
     let algorithm = algorithm.ok_or(Reason::AlgorithmNotAllowed)?;
     let keys = issuer.keys.as_ref().ok_or(Reason::KeysUnavailable)?;

@@ -70,7 +70,7 @@ async fn give_keys(live: &Live, configured: &config::IssuerSettings, given: &[St
             jwks::fetch(&issuer.name, remote, &issuer.algorithms).await.map_err(|error| error.to_string())?
         }
     };
-    live.set_keys(&issuer.name, Some(Arc::new(keys)));
+    live.set_keys(&issuer.name, &configured.keys, Some(Arc::new(keys)));
     Ok(())
 }
 

@@ -42,8 +42,7 @@ impl<'a> Files<'a> {
     /// The files read, and a short digest of all they held.
     pub(super) fn finish(self) -> (Vec<PathBuf>, String) {
         let digest = self.hash.finish();
-        let revision = digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        (self.read, revision)
+        (self.read, crate::audit::hex(digest.as_ref().iter().take(6)))
     }
 }
 

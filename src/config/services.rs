@@ -42,16 +42,8 @@ fn one(
     warnings: &mut Faults,
 ) -> Service {
     let agent = written.agent.as_ref().and_then(|id| names.resolve(id, format_args!("{path}.agent"), faults));
-    let mut audiences: Vec<Box<str>> = vec![written.audience.as_str().into()];
-    audiences.extend(written.audience_aliases.iter().map(|alias| alias.as_str().into()));
-    for (at, audience) in audiences.iter().enumerate() {
-        if audience.is_empty() || audience.contains('*') {
-            faults.add(
-                format_args!("{path}: audience {at}"),
-                format_args!("found `{audience}`, expected an exact identifier: audiences are not patterns"),
-            );
-        }
-    }
+    let audiences = audiences(written, path, faults);
+    let of_service = delegation(&written.delegation, &written::Delegation::default(), path, names, faults);
     let mut routes = Routes::default();
     let mut seen = HashSet::new();
     for (at, route) in written.routes.iter().enumerate() {
@@ -59,7 +51,12 @@ fn one(
         if !seen.insert(route.name.as_str()) {
             faults.add(&path, format_args!("`{}` is configured twice", route.name));
         }
-        let rule = delegation(&written.delegation, &route.delegation, &path, names, faults);
+        let rule = if route.delegation == written::Delegation::default() {
+            // Its faults were reported with the service.
+            of_service.clone()
+        } else {
+            delegation(&written.delegation, &route.delegation, &path, names, faults)
+        };
         review(route, &rule, names, &path, warnings);
         let built = Route {
             name: route.name.as_str().into(),
@@ -82,6 +79,22 @@ fn one(
         agent,
         routes,
     }
+}
+
+fn audiences(written: &written::Service, path: &str, faults: &mut Faults) -> Vec<Box<str>> {
+    let aliases =
+        written.audience_aliases.iter().enumerate().map(|(at, alias)| (format!("audience_aliases[{at}]"), alias));
+    let mut audiences = Vec::new();
+    for (field, audience) in std::iter::once(("audience".to_owned(), &written.audience)).chain(aliases) {
+        if audience.is_empty() || audience.contains('*') {
+            faults.add(
+                format_args!("{path}.{field}"),
+                format_args!("found `{audience}`, expected an exact identifier: audiences are not patterns"),
+            );
+        }
+        audiences.push(audience.as_str().into());
+    }
+    audiences
 }
 
 fn methods<'a>(matches: &'a written::Match, path: &str, faults: &mut Faults) -> Option<Vec<&'a str>> {

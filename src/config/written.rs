@@ -151,7 +151,7 @@ pub struct Service {
 }
 
 /// What is asked of the chain of actors. On a route, what is left out is taken from the service.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Delegation {
     /// Most actors in a chain, inclusive; 0 forbids delegation. Default 4.
@@ -179,7 +179,7 @@ pub struct Delegation {
 }
 
 /// A person and the agent that may act for them.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pair {
     /// A `sub`, or `*` for any.

@@ -70,7 +70,7 @@ fn read_header<'a>(key: &'a str, value: &'a [u8], decoded: &mut Decoded<'a>) {
     } else if key.eq_ignore_ascii_case("dpop") {
         decoded.request.dpop = decoded.request.dpop.and(value);
     } else if key.eq_ignore_ascii_case("content-type") {
-        decoded.grpc |= value.get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"));
+        decoded.grpc |= is_grpc(value);
     } else if key.eq_ignore_ascii_case("x-request-id") {
         decoded.request_id = std::str::from_utf8(value).ok();
     } else if key.eq_ignore_ascii_case("traceparent") {
@@ -78,6 +78,13 @@ fn read_header<'a>(key: &'a str, value: &'a [u8], decoded: &mut Decoded<'a>) {
     } else if is_ours(key) {
         decoded.forged.push(key);
     }
+}
+
+/// As Envoy decides whether to answer with a gRPC status: `application/grpc` alone or with a suffix
+/// of its own. gRPC-Web is answered like any HTTP request.
+fn is_grpc(content_type: &[u8]) -> bool {
+    matches!(content_type.split_at_checked(16), Some((start, rest))
+        if start.eq_ignore_ascii_case(b"application/grpc") && matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
 /// Whether a service could take `key` for one of our headers. CGI-like frameworks fold case and

@@ -2,12 +2,14 @@
 //!
 //! A message over the size limit, bytes that are no protobuf, a panic outside the checks: tonic
 //! answers them with a gRPC error, and Envoy hands a gRPC error to `failure_mode_allow`. This
-//! layer puts a normal refusal, recorded, in its place.
+//! layer puts a normal refusal, recorded, in its place. It also bounds the checks in progress:
+//! past the bound a call is refused before its message is read.
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -16,6 +18,7 @@ use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use prost::Message as _;
+use tokio::sync::Semaphore;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
@@ -27,13 +30,24 @@ use crate::authz::Reason;
 const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 
 #[derive(Clone, Debug)]
-pub struct SealLayer(pub Checker);
+pub struct SealLayer {
+    checker: Checker,
+    slots: Arc<Semaphore>,
+}
+
+impl SealLayer {
+    /// Seals the answers of `checker`, with at most `concurrency` checks in progress.
+    #[must_use]
+    pub fn new(checker: Checker, concurrency: usize) -> Self {
+        Self { checker, slots: Arc::new(Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS))) }
+    }
+}
 
 impl<S> Layer<S> for SealLayer {
     type Service = Seal<S>;
 
     fn layer(&self, inner: S) -> Seal<S> {
-        Seal { inner, checker: self.0.clone() }
+        Seal { inner, checker: self.checker.clone(), slots: Arc::clone(&self.slots) }
     }
 }
 
@@ -41,6 +55,7 @@ impl<S> Layer<S> for SealLayer {
 pub struct Seal<S> {
     inner: S,
     checker: Checker,
+    slots: Arc<Semaphore>,
 }
 
 impl<S> Service<Request<Body>> for Seal<S>
@@ -61,8 +76,12 @@ where
             return Box::pin(self.inner.call(request));
         }
         let checker = self.checker.clone();
+        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+            return Box::pin(async move { Ok(unary(&checker.refuse_unseen(Reason::Overloaded))) });
+        };
         let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
         Box::pin(async move {
+            let _slot = slot;
             let reason = match answer.await {
                 Ok(Ok(response)) => match Status::from_header_map(response.headers()).map(|status| status.code()) {
                     None | Some(Code::Ok) => return Ok(response),

@@ -6,7 +6,6 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
-use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -27,8 +26,6 @@ pub struct Checker {
     pub keys: Arc<KeyKeeper>,
     pub audit: AuditLog,
     pub metrics: Arc<Metrics>,
-    /// One for each check that may be in progress.
-    pub slots: Arc<Semaphore>,
 }
 
 /// A decision and what it rests on.
@@ -45,10 +42,7 @@ impl Authorization for Checker {
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
         let (started, time) = (Instant::now(), SystemTime::now());
         let decoded = decode(request.get_ref());
-        let decision = match self.slots.try_acquire() {
-            Ok(_slot) => self.decide(&decoded, unix_time(time)).await,
-            Err(_) => self.refusal(Reason::Overloaded),
-        };
+        let decision = self.decide(&decoded, unix_time(time)).await;
         Ok(Response::new(self.answer(decision, &decoded, started, time)))
     }
 }
@@ -82,12 +76,11 @@ impl Checker {
             };
             (evaluation.findings, evaluation.trail, outcome)
         }));
-        match evaluated {
-            Ok((findings, trail, outcome)) => Decision { state, findings, trail, outcome },
-            Err(_) => {
-                tracing::error!("a check panicked; the call was refused");
-                self.refusal(Reason::InternalError)
-            }
+        if let Ok((findings, trail, outcome)) = evaluated {
+            Decision { state, findings, trail, outcome }
+        } else {
+            tracing::error!("a check panicked; the call was refused");
+            self.refusal(Reason::InternalError)
         }
     }
 

@@ -20,15 +20,15 @@ pub enum FetchError {
     #[error("the HTTP client can't be built: {0}")]
     Client(#[source] reqwest::Error),
     #[error("`{url}` can't be fetched: {}", causes(.source))]
-    Transport { url: Url, source: reqwest::Error },
+    Transport { url: Box<str>, source: reqwest::Error },
     #[error("`{url}` answered {status}, expected 200 (redirects are not followed)")]
-    Status { url: Url, status: StatusCode },
+    Status { url: Box<str>, status: StatusCode },
     #[error("`{url}` sent more than {MAX_BODY} bytes")]
-    TooLarge { url: Url },
+    TooLarge { url: Box<str> },
     #[error("`{url}` sent no usable key set: {source}")]
-    Keys { url: Url, source: KeySetError },
+    Keys { url: Box<str>, source: KeySetError },
     #[error("`{url}` is no metadata of `{issuer}`: {what}")]
-    Metadata { url: Url, issuer: String, what: String },
+    Metadata { url: Box<str>, issuer: Box<str>, what: String },
 }
 
 /// Fetches the keys of `issuer` that `algorithms` can use.
@@ -42,7 +42,7 @@ pub async fn fetch(issuer: &str, keys: &RemoteKeys, algorithms: &[Algorithm]) ->
         KeyLocation::Discovery(url) => discover(&client, issuer, url, keys.insecure).await?,
     };
     let body = get(&client, &uri).await?;
-    KeySet::parse(&body, algorithms).map_err(|source| FetchError::Keys { url: uri, source })
+    KeySet::parse(&body, algorithms).map_err(|source| FetchError::Keys { url: uri.as_str().into(), source })
 }
 
 fn client(keys: &RemoteKeys) -> Result<Client, FetchError> {
@@ -75,8 +75,8 @@ async fn discover(client: &Client, issuer: &str, url: &Url, insecure: bool) -> R
         Err(error) => return Err(error),
     };
     jwks_uri(&body, issuer, insecure).map_err(|what| FetchError::Metadata {
-        url: document,
-        issuer: issuer.to_owned(),
+        url: document.as_str().into(),
+        issuer: issuer.into(),
         what,
     })
 }
@@ -94,15 +94,16 @@ fn jwks_uri(body: &[u8], issuer: &str, insecure: bool) -> Result<Url, String> {
 }
 
 async fn get(client: &Client, url: &Url) -> Result<Vec<u8>, FetchError> {
-    let transport = |source: reqwest::Error| FetchError::Transport { url: url.clone(), source: source.without_url() };
+    let transport =
+        |source: reqwest::Error| FetchError::Transport { url: url.as_str().into(), source: source.without_url() };
     let mut response = client.get(url.clone()).header("accept", "application/json").send().await.map_err(transport)?;
     if response.status() != StatusCode::OK {
-        return Err(FetchError::Status { url: url.clone(), status: response.status() });
+        return Err(FetchError::Status { url: url.as_str().into(), status: response.status() });
     }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(transport)? {
         if body.len().saturating_add(chunk.len()) > MAX_BODY {
-            return Err(FetchError::TooLarge { url: url.clone() });
+            return Err(FetchError::TooLarge { url: url.as_str().into() });
         }
         body.extend_from_slice(&chunk);
     }

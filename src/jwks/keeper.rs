@@ -108,6 +108,7 @@ impl KeyKeeper {
         let task = Task {
             issuer: issuer.into(),
             keys: keys.clone(),
+            source: KeySource::Remote(keys.clone()),
             algorithms: algorithms.to_vec(),
             live: Arc::clone(&self.live),
             metrics: Arc::clone(&self.metrics),
@@ -165,6 +166,8 @@ impl KeyKeeper {
 struct Task {
     issuer: Box<str>,
     keys: RemoteKeys,
+    /// `keys` as the state in force names them.
+    source: KeySource,
     algorithms: Vec<Algorithm>,
     live: Arc<Live>,
     metrics: Arc<Metrics>,
@@ -202,7 +205,7 @@ impl Task {
                 () = self.shared.wanted.notified() => return,
                 () = sleep_until(stale) => {
                     tracing::error!(issuer = %self.issuer, "the last good keys are too old; tokens of this issuer are refused");
-                    self.live.set_keys(&self.issuer, None);
+                    self.live.set_keys(&self.issuer, &self.source, None);
                     self.metrics.keys(&self.issuer, 0, 0);
                     *last_good = None;
                 }
@@ -218,7 +221,7 @@ impl Task {
                 let kids: Vec<_> = keys.kids().collect();
                 tracing::info!(issuer = %self.issuer, ?kids, ignored = ?keys.ignored(), "keys fetched");
                 self.metrics.keys(&self.issuer, keys.len(), unix_now());
-                self.live.set_keys(&self.issuer, Some(Arc::new(keys)));
+                self.live.set_keys(&self.issuer, &self.source, Some(Arc::new(keys)));
                 true
             }
             Err(error) => {

@@ -1,0 +1,92 @@
+//! A configuration is taken whole or refused with everything that is wrong with it.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use hopgate::config::load_text;
+
+fn faults(text: &str) -> String {
+    let found = load_text(text, Path::new("/nonexistent")).expect_err("faults");
+    found.iter().fold(String::new(), |mut all, fault| {
+        writeln!(all, "{fault}").unwrap();
+        all
+    })
+}
+
+#[test]
+fn every_structural_fault_is_reported_at_once() {
+    insta::assert_snapshot!(faults(
+        r#"
+listen: 7
+admim: 127.0.0.1:9902
+socket_mode: "0999"
+issuers:
+  - { issuer: https://as.example, algorithms: [HS256, none], max_lifetime: 15 minutes, jwks: { url: x } }
+agents: [{ id: "" }]
+services:
+  - name: invoices
+    delegation: { max_depth: -1, bind_caller: dns }
+    routes: []
+enforcement: { token: observe, delegation: maybe }
+replay: { store: redis, capacity: 0 }
+limits: { token_bytes: 1e9, drain: soon }
+"#
+    ));
+}
+
+#[test]
+fn every_fault_of_meaning_is_reported_at_once() {
+    insta::assert_snapshot!(faults(
+        r#"
+listen: 0.0.0.0:9191
+admin: nowhere
+issuers:
+  - { issuer: http://as.example }
+  - { issuer: https://as.example, jwks: { file: missing.json } }
+  - { issuer: https://as.example, jwks: { uri: https://a.example/jwks, file: b }, clock_skew: 1h, refresh: 0s }
+agents:
+  - { id: a, issuer: https://as.example, spiffe: "spiffe://TD/a", scopes: ["x y"] }
+  - { id: a, issuer: https://as.example, scopes: ["*", "x"] }
+  - { id: b, scopes: [] }
+  - { id: c, issuer: https://nobody.example, scopes: [] }
+services:
+  - name: one
+    audience: "https://*.example"
+    agent: nobody
+    delegation: { actors: [a, ghost], prior_actors: [a], unrestricted_prior_actors: true, pairs: [{ subject: s, actor: ghost }] }
+    routes:
+      - { name: r, match: { method: get, path: /a } }
+      - { name: r, match: { method: GET, path: a } }
+      - { name: s, match: { path: /a/../b } }
+      - { name: t, match: { method: GET, methods: [GET], path: /x } }
+      - { name: u, match: { method: GET, path: "/u/{id}" } }
+      - { name: v, match: { method: GET, path: "/u/{name}" }, scopes: ["*", "a\"b"] }
+      - { name: w, match: { method: GET, path: "/w/{id" } }
+  - { name: one, audience: x, routes: [{ name: r, match: { method: GET, path: / } }] }
+"#
+    ));
+}
+
+#[test]
+fn what_is_not_a_configuration_at_all_is_refused() {
+    for text in [
+        "",
+        "null",
+        "[]",
+        "a: &a [*a]",
+        "listen: x\nlisten: y",
+        "\u{0}",
+        "{",
+        "--- {}\n--- {}",
+        "listen: !!python/object x",
+    ] {
+        assert!(load_text(text, Path::new("/")).is_err(), "{text:?}");
+    }
+    // A document that grows when its aliases are expanded.
+    let mut bomb = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
+    for n in 1..12 {
+        let before = format!("*a{}", n - 1);
+        writeln!(bomb, "a{n}: &a{n} [{}]", vec![before; 10].join(",")).unwrap();
+    }
+    assert!(load_text(&bomb, Path::new("/")).is_err());
+}

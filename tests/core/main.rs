@@ -1,0 +1,11 @@
+//! The decision core, without an edge: properties that must hold for every token and every rule.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod chain_properties;
+mod config_faults;
+mod frozen_names;
+mod observe;
+mod replay_battery;
+mod support;
+mod token_properties;
