@@ -93,7 +93,7 @@ fn metrics_are_listed_with_their_type_and_labels() {
     let settings = config::load_text(&config.to_string(), folder.path()).unwrap();
     let metrics = Arc::new(Metrics::new());
     let state = State::new(&settings, Arc::new(VerifiedTokens::with_capacity(1)), None);
-    KeyKeeper::new(Arc::new(Live::new(state)), Arc::clone(&metrics)).follow(&settings);
+    KeyKeeper::new(Arc::new(Live::new(state)), Arc::clone(&metrics), 1).follow(&settings);
 
     let text = metrics.render().unwrap();
     let mut expected = BTreeMap::new();
