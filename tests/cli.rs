@@ -147,7 +147,7 @@ fn every_fault_of_meaning_is_reported_at_once_with_its_path() {
         "agents[1].scopes[1]: found `a b`",
         "agents[1].issuer: `https://nobody.example` is none of `issuers`",
         "agents[3]: `planner` is introduced twice",
-        "audience 0: found `https://*.example`",
+        "services[0].audience: found `https://*.example`",
         "services[0].agent: `ghost` is none of `agents`",
         "services[0].routes[1]: `one` is configured twice",
         "services[0].routes[0].match: found method `get`",
