@@ -120,7 +120,7 @@ async fn a_refetch_from_an_endpoint_that_hangs_makes_nobody_wait_long() {
     let asked = Instant::now();
     assert_eq!(verdict(&gate, &server.issuer(), &new_key()).await, UNKNOWN);
     // Envoy gives up after 200 ms unless told otherwise; a busy machine is allowed some more.
-    assert!(asked.elapsed() < Duration::from_millis(1000), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
     assert_eq!(verdict(&gate, &server.issuer(), &key).await, "ok", "known keys go on");
 }
 
