@@ -13,9 +13,14 @@ test: ## All tests; fetches Envoy into .local once
 	testbed/fetch-envoy.sh >/dev/null
 	cargo test --workspace --locked
 
-demo: ## planner -> researcher -> invoices, played with real Envoys
-	testbed/fetch-envoy.sh >/dev/null
-	cargo run --release --locked --package hopgate-demo
+# The dev profile: from nothing it is built in a fraction of the time that release takes, and a demo is
+# not measured. Envoy is fetched meanwhile.
+demo: ## planner -> researcher -> invoices, played with real Envoys; KEEP=1 leaves it running, LINES=1 prints whole records
+	@fetch() { test -n "$$HOPGATE_ENVOY" || testbed/fetch-envoy.sh >/dev/null; }; \
+	fetch & fetching=$$!; \
+	cargo build --locked --package hopgate --package hopgate-demo --bin hopgate --bin hopgate-demo; built=$$?; \
+	wait $$fetching && test $$built -eq 0
+	@cargo run --quiet --locked --package hopgate-demo -- $(if $(KEEP),--keep) $(if $(LINES),--lines)
 
 bench: ## hopgate against null, jwt_authn and nothing, through a real Envoy; installs wrk and h2load if missing
 	testbed/install-tools.sh wrk h2load
@@ -26,12 +31,13 @@ bench: ## hopgate against null, jwt_authn and nothing, through a real Envoy; ins
 fmt: ## Format everything
 	cargo fmt --all
 
-lint: ## Formatting, clippy, docs and dependencies, as CI has them
+lint: ## Formatting, clippy, docs, dependencies and the Dockerfile, as CI has them
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
-	testbed/install-tools.sh cargo-deny
+	testbed/install-tools.sh cargo-deny hadolint
 	.local/bin/cargo-deny --locked check bans licenses sources
+	.local/bin/hadolint Dockerfile
 
 fuzz-build: ## Every fuzz target compiles (cargo-fuzz; nightly's flags on stable)
 	testbed/install-tools.sh cargo-fuzz

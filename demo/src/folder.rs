@@ -1,0 +1,75 @@
+//! The files of one run: certificates, the issuer's key, and the hopgate configurations as they were served.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hopgate::dev::certs::MeshCa;
+use tempfile::TempDir;
+use testbed::SocketDir;
+use testbed::envoy::{Identity, Mtls};
+
+use crate::Fault;
+use crate::names::{TRUST_DOMAIN, Workload};
+
+pub(crate) struct Folder {
+    root: PathBuf,
+    /// Unix sockets have paths of their own, because theirs may not be long.
+    pub(crate) sockets: SocketDir,
+    /// Removes `root` at the end, unless it is kept.
+    _temporary: Option<TempDir>,
+}
+
+impl Folder {
+    /// A folder that is gone with the run, or `.local/demo`, emptied first.
+    pub(crate) fn make(keep: bool) -> Result<Self, Fault> {
+        let sockets = SocketDir::new()?;
+        let (root, temporary) = if keep {
+            let root = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name(".local").join("demo");
+            if root.exists() {
+                fs::remove_dir_all(&root)?;
+            }
+            fs::create_dir_all(&root)?;
+            (root, None)
+        } else {
+            let temporary = TempDir::with_prefix("hopgate-demo-")?;
+            (temporary.path().to_owned(), Some(temporary))
+        };
+        let folder = Self { root, sockets, _temporary: temporary };
+        folder.write_certificates()?;
+        Ok(folder)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// The CA that every workload of the mesh trusts.
+    pub(crate) fn trust_bundle(&self) -> PathBuf {
+        self.path("certs/ca.pem")
+    }
+
+    pub(crate) fn identity(&self, workload: Workload) -> Identity {
+        self.identity_in("certs", workload)
+    }
+
+    /// The planner's name, in a certificate that a CA of the same name, and not the mesh's, has signed.
+    pub(crate) fn stranger(&self) -> Identity {
+        self.identity_in("strangers", Workload::Planner)
+    }
+
+    /// Mutual TLS as `workload`, with any peer of the mesh.
+    pub(crate) fn mtls(&self, workload: Workload) -> Mtls {
+        Mtls::new(self.identity(workload), TRUST_DOMAIN, self.trust_bundle())
+    }
+
+    fn identity_in(&self, dir: &str, workload: Workload) -> Identity {
+        let file = |end| self.path(dir).join(format!("{}{end}", workload.name()));
+        Identity { certificate: file(".pem"), key: file("-key.pem") }
+    }
+
+    fn write_certificates(&self) -> Result<(), Fault> {
+        MeshCa::generate(TRUST_DOMAIN)?.write(&self.path("certs"), &Workload::ALL.map(Workload::spiffe))?;
+        MeshCa::generate(TRUST_DOMAIN)?.write(&self.path("strangers"), &[Workload::Planner.spiffe()])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,99 @@
+//! What must come of a row, and the same words for what did.
+
+use std::fmt;
+
+pub(crate) enum Expected {
+    /// 200, and what the service behind must have seen.
+    Allowed(&'static [Sees]),
+    Refused {
+        status: u16,
+        /// In `WWW-Authenticate`.
+        error: Option<&'static str>,
+        /// In the decision record.
+        reason: &'static str,
+        /// That hopgate was shown, where it is not the one that was sent.
+        path: Option<&'static str>,
+    },
+    /// HTTP 200 and this `grpc-status`.
+    RefusedGrpc { code: u8, error: Option<&'static str>, reason: &'static str },
+    /// Answered before hopgate was asked.
+    ByEnvoy(u16),
+    /// The TLS alert of a handshake that Envoy refused.
+    Tls(&'static str),
+}
+
+/// One thing of the request as the service behind Envoy got it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sees {
+    Header(&'static str, &'static str),
+    No(&'static str),
+    Path(&'static str),
+}
+
+pub(crate) const fn allowed(sees: &'static [Sees]) -> Expected {
+    Expected::Allowed(sees)
+}
+
+pub(crate) const fn refused(status: u16, error: &'static str, reason: &'static str) -> Expected {
+    Expected::Refused { status, error: Some(error), reason, path: None }
+}
+
+/// Refused without an `error`: RFC 6750 section 3.1 wants none where there was no credential, and no challenge helps
+/// where nothing is ever allowed.
+pub(crate) const fn refused_plainly(status: u16, reason: &'static str) -> Expected {
+    Expected::Refused { status, error: None, reason, path: None }
+}
+
+/// No route leads to `path`, which Envoy made of what was sent.
+pub(crate) const fn no_route_to(path: &'static str) -> Expected {
+    Expected::Refused { status: 403, error: None, reason: "route_unknown", path: Some(path) }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allowed(sees) => {
+                f.write_str("200 allowed")?;
+                sees.iter().try_for_each(|seen| write!(f, ", {seen}"))
+            }
+            Self::Refused { status, error, reason, path } => {
+                f.write_str(&refusal(&status.to_string(), *error, reason))?;
+                f.write_str(&path.map(shown_path).unwrap_or_default())
+            }
+            Self::RefusedGrpc { code, error, reason } => {
+                f.write_str(&refusal(&format!("grpc-status {code}"), *error, reason))
+            }
+            Self::ByEnvoy(status) => f.write_str(&by_envoy(*status)),
+            Self::Tls(alert) => f.write_str(&tls(alert)),
+        }
+    }
+}
+
+pub(crate) fn refusal(status: &str, error: Option<&str>, reason: &str) -> String {
+    match error {
+        Some(error) => format!("{status} {error}: {reason}"),
+        None => format!("{status}: {reason}"),
+    }
+}
+
+pub(crate) fn shown_path(path: &str) -> String {
+    format!(", path {path}")
+}
+
+pub(crate) fn by_envoy(status: u16) -> String {
+    format!("{status}, answered by Envoy")
+}
+
+pub(crate) fn tls(alert: &str) -> String {
+    format!("no TLS, Envoy's alert: {alert}")
+}
+
+impl fmt::Display for Sees {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header(name, value) => write!(f, "{name}: {value}"),
+            Self::No(name) => write!(f, "no {name}"),
+            Self::Path(path) => write!(f, "path {path}"),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Tokens of the story: the issuer's own, and forgeries.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hopgate::dev::keys::SigningKey;
+use hopgate::dev::mint::TokenBuilder;
+use serde_json::{Value, json};
+
+use crate::Fault;
+use crate::mesh::Mesh;
+use crate::names::{ALICE, Workload};
+
+pub(crate) struct Mint {
+    issuer: String,
+    pub(crate) key: Arc<SigningKey>,
+    /// A token from before the services were there.
+    pub(crate) early: String,
+}
+
+impl Mint {
+    pub(crate) fn of(mesh: &Mesh) -> Result<Self, Fault> {
+        let (issuer, key) = (mesh.issuer.identifier().to_owned(), Arc::clone(&mesh.key));
+        let mut mint = Self { issuer, key, early: String::new() };
+        let since_start = mesh.invoices.sidecar.started_at.duration_since(UNIX_EPOCH)?;
+        let before = since_start.saturating_sub(Duration::from_secs(1)).as_secs();
+        mint.early = mint.sign(&refund(mint.token()).issued_at(before))?;
+        Ok(mint)
+    }
+
+    /// What the issuer gives the researcher for invoices: alice's, through the planner.
+    pub(crate) fn token(&self) -> TokenBuilder {
+        TokenBuilder::new(&self.issuer, ALICE, &Workload::Invoices.audience())
+            .client_id(Workload::Researcher.name())
+            .scope("invoices:read")
+            .actors(["researcher", "planner"])
+    }
+
+    pub(crate) fn sign(&self, token: &TokenBuilder) -> Result<String, Fault> {
+        Ok(token.sign(&self.key)?)
+    }
+
+    /// A token that says `alg`, signed by whoever can make bytes of a signature.
+    pub(crate) fn with_algorithm(&self, alg: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
+        let header = json!({ "typ": "at+jwt", "alg": alg, "kid": self.key.kid() });
+        let input = format!("{}.{}", segment(&header), segment(&self.token().claims()));
+        let signature = URL_SAFE_NO_PAD.encode(sign(input.as_bytes()));
+        format!("{input}.{signature}")
+    }
+
+    /// The issuer's public key as one point, `04 x y` (SEC 1 section 2.3.3): what anybody can read at its JWKS.
+    pub(crate) fn public_key(&self) -> Result<Vec<u8>, Fault> {
+        let coordinate = |name: &str| {
+            let text = self.key.jwk().get(name).and_then(Value::as_str).ok_or("not an EC key")?;
+            URL_SAFE_NO_PAD.decode(text).map_err(Fault::from)
+        };
+        Ok([vec![4], coordinate("x")?, coordinate("y")?].concat())
+    }
+}
+
+/// A token for the planner to refund with, from alice and nobody between.
+pub(crate) fn refund(token: TokenBuilder) -> TokenBuilder {
+    token.client_id(Workload::Planner.name()).actors(["planner"]).scope("invoices:refund")
+}
+
+/// Seconds since the epoch.
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+fn segment(value: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(value.to_string())
+}

@@ -1,0 +1,189 @@
+//! Plays a row and says what came of it in the words of [`Expected`].
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
+use http_body_util::Empty;
+use serde_json::Value;
+use testbed::envoy::Identity;
+use tokio::task::block_in_place;
+
+use super::expected::{Expected, Sees, by_envoy, refusal, shown_path, tls};
+use super::mint::Mint;
+use super::row::{Caller, Credential, Door, Row, Token};
+use crate::Fault;
+use crate::client::{Answer, call};
+use crate::decision::Decision;
+use crate::mesh::{Hop, Mesh};
+use crate::report::Played;
+
+const DECISION_ID: &str = "x-hopgate-decision-id";
+
+pub(crate) struct Player<'a> {
+    pub(crate) mesh: &'a mut Mesh,
+    pub(crate) mint: Mint,
+    last_token: String,
+}
+
+impl<'a> Player<'a> {
+    pub(crate) fn new(mesh: &'a mut Mesh) -> Result<Self, Fault> {
+        Ok(Self { mint: Mint::of(mesh)?, mesh, last_token: String::new() })
+    }
+
+    /// A row that can't be played differs; the others still are.
+    pub(crate) async fn play(&mut self, group: &'static str, row: &Row) -> Played {
+        let (seen, decision) = match self.try_row(row).await {
+            Ok(seen) => seen,
+            Err(fault) => (format!("fault: {fault}"), None),
+        };
+        Played { group, tried: row.tried.to_owned(), expected: row.expected.to_string(), seen, decision }
+    }
+
+    async fn try_row(&mut self, row: &Row) -> Result<(String, Option<Decision>), Fault> {
+        let request = self.request(row)?;
+        let identity = self.identity(row.caller);
+        let address = match row.to {
+            Door::InvoicesRaw => self.mesh.invoices.raw.ok_or("invoices has no raw listener")?,
+            Door::Planner | Door::Researcher | Door::Invoices => self.hop(row.to).address,
+        };
+        let expect_alert = matches!(row.expected, Expected::Tls(_));
+        match call(&self.mesh.folder, address, identity.as_ref(), request, expect_alert).await? {
+            Answer::Tls(alert) => Ok((tls(&alert), None)),
+            Answer::Http(response) => self.read(row, &response),
+        }
+    }
+
+    fn request(&mut self, row: &Row) -> Result<Request<Empty<Bytes>>, Fault> {
+        let mut target = row.target.to_owned();
+        let mut headers = HeaderMap::new();
+        for (name, value) in row.headers {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        let bearer = |token: &str| HeaderValue::from_str(&format!("Bearer {token}"));
+        match &row.credential {
+            Credential::None => {}
+            Credential::Basic => {
+                // RFC 7617 section 2, "Aladdin:open sesame".
+                headers.append(header::AUTHORIZATION, HeaderValue::from_static("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
+            }
+            Credential::Bearer(token) => {
+                headers.append(header::AUTHORIZATION, bearer(&self.token(token)?)?);
+            }
+            Credential::Twice(token) => {
+                let value = bearer(&self.token(token)?)?;
+                headers.append(header::AUTHORIZATION, value.clone());
+                headers.append(header::AUTHORIZATION, value);
+            }
+            Credential::Query(token) => target = format!("{target}?access_token={}", self.token(token)?),
+            Credential::QueryAndBearer(token) => {
+                let token = self.token(token)?;
+                headers.append(header::AUTHORIZATION, bearer(&token)?);
+                target = format!("{target}?access_token={token}");
+            }
+        }
+        let mut request = Request::builder().method(row.method);
+        if row.grpc {
+            request = request.version(Version::HTTP_2).uri(format!("https://demo.local{target}"));
+            headers.append(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+            headers.append(header::TE, HeaderValue::from_static("trailers"));
+        } else {
+            request = request.uri(target);
+            headers.append(header::HOST, HeaderValue::from_static("demo.local"));
+        }
+        let mut request = request.body(Empty::new())?;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    fn token(&mut self, token: &Token) -> Result<String, Fault> {
+        match token {
+            Token::Same => {}
+            Token::Early => self.last_token.clone_from(&self.mint.early),
+            Token::Signed(change) => self.last_token = self.mint.sign(&change(self.mint.token()))?,
+            Token::Forged(make) => self.last_token = make(&self.mint)?,
+        }
+        Ok(self.last_token.clone())
+    }
+
+    fn identity(&self, caller: Caller) -> Option<Identity> {
+        match caller {
+            Caller::As(workload) => Some(self.mesh.folder.identity(workload)),
+            Caller::Stranger => Some(self.mesh.folder.stranger()),
+            Caller::WithoutCertificate => None,
+        }
+    }
+
+    pub(crate) fn hop(&mut self, door: Door) -> &mut Hop {
+        match door {
+            Door::Planner => &mut self.mesh.planner,
+            Door::Researcher => &mut self.mesh.researcher,
+            Door::Invoices | Door::InvoicesRaw => &mut self.mesh.invoices,
+        }
+    }
+
+    /// The decision `id` that hopgate at `door` made.
+    pub(crate) fn decision(&mut self, door: Door, id: &str) -> Result<Decision, Fault> {
+        block_in_place(|| self.hop(door).sidecar.decision(id))
+    }
+
+    /// A refusal names its decision to the caller; an allowed call's is named to the service, here the echo.
+    fn read(&mut self, row: &Row, response: &Response<Bytes>) -> Result<(String, Option<Decision>), Fault> {
+        let status = response.status().as_u16();
+        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        let told = response.headers().get(DECISION_ID).and_then(|id| id.to_str().ok());
+        let id = told.or(header_of(&body, DECISION_ID).first().copied());
+        let Some(id) = id else { return Ok((by_envoy(status), None)) };
+        let decision = self.decision(row.to, id)?;
+        let seen = match decision.text("reason") {
+            None => match &row.expected {
+                Expected::Allowed(sees) => format!("{status} allowed{}", seen_behind(sees, &body)),
+                _ => format!("{status} allowed"),
+            },
+            Some(reason) => {
+                let challenge = response.headers().get(header::WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
+                let error = challenge.and_then(error_of);
+                if let Some(code) = response.headers().get("grpc-status").and_then(|code| code.to_str().ok()) {
+                    refusal(&format!("grpc-status {code}"), error, reason)
+                } else {
+                    let path = decision.text("path").filter(|path| *path != row.path());
+                    refusal(&status.to_string(), error, reason)
+                        + &path.map(shown_path).unwrap_or_default()
+                        + &disagreement(&body, error, id)
+                }
+            }
+        };
+        Ok((seen, Some(decision)))
+    }
+}
+
+/// The values of a header as the echo got them.
+fn header_of<'a>(echo: &'a Value, name: &str) -> Vec<&'a str> {
+    let values = echo.get("headers").and_then(|headers| headers.get(name)).and_then(Value::as_array);
+    values.into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+fn seen_behind(sees: &[Sees], echo: &Value) -> String {
+    let one = |seen: &Sees| match seen {
+        Sees::Path(_) => format!(", path {}", echo.get("path").and_then(Value::as_str).unwrap_or("unknown")),
+        Sees::Header(name, _) | Sees::No(name) => match header_of(echo, name).as_slice() {
+            [] => format!(", no {name}"),
+            values => format!(", {name}: {}", values.join(" and ")),
+        },
+    };
+    sees.iter().map(one).collect()
+}
+
+/// `error` of a challenge (RFC 6750 section 3).
+fn error_of(challenge: &str) -> Option<&str> {
+    let (_, rest) = challenge.split_once("error=\"")?;
+    rest.split_once('"').map(|(error, _)| error)
+}
+
+/// What the body says otherwise than the headers.
+fn disagreement(body: &Value, error: Option<&str>, id: &str) -> String {
+    let said = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
+    match error {
+        _ if said("decision_id") != id => " but the body names another decision".to_owned(),
+        Some(error) if said("error") != error => format!(" but the body says `{}`", said("error")),
+        Some(_) | None => String::new(),
+    }
+}

@@ -1,0 +1,203 @@
+//! Every sample works: configurations load, Envoy accepts its own, commands parse, and the story of the README happens.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use clap::{CommandFactory as _, Parser as _};
+use hopgate::cli::Cli;
+use hopgate::config;
+use hopgate::dev::certs::MeshCa;
+use hopgate::dev::keys::SigningKey;
+use jsonwebtoken::Algorithm;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::page::{PAGES, blocks, blocks_of, codes, read};
+use crate::record_schema;
+use crate::tables::schema_paths;
+
+const CONFIG: &str = "yaml hopgate";
+const EVERY_FIELD: &str = "yaml hopgate every-field";
+
+#[test]
+fn every_configuration_loads() {
+    let folder = folder();
+    for block in blocks_of(CONFIG).into_iter().chain(blocks_of(EVERY_FIELD)) {
+        if let Err(faults) = config::load_text(&block.text, folder.path()) {
+            panic!("{}: {faults:?}", block.place);
+        }
+    }
+}
+
+#[test]
+fn the_sample_of_every_field_has_every_field() {
+    let [block] = blocks_of(EVERY_FIELD).try_into().ok().unwrap();
+    let mut found = BTreeSet::new();
+    paths("", &serde_saphyr::from_str(&block.text).unwrap(), &mut found);
+    let missing: Vec<_> = schema_paths()
+        .into_keys()
+        // One of the two, in a route.
+        .filter(|path| path != "services[].routes[].match.method" && !found.contains(path))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn no_kind_of_block_goes_unseen() {
+    let known = ["yaml envoy", "yaml envoy-filter", "json record", "sh", "text", "text explain"];
+    for block in blocks() {
+        let seen = [CONFIG, EVERY_FIELD].contains(&block.kind.as_str()) || known.contains(&block.kind.as_str());
+        assert!(seen, "{}: no test reads `{}` blocks", block.place, block.kind);
+    }
+}
+
+#[test]
+fn envoy_accepts_its_sample() {
+    let mesh = folder();
+    let at = |name: &str| mesh.path().join(name).to_str().unwrap().to_owned();
+    for block in blocks_of("yaml envoy") {
+        let text = block
+            .text
+            .replace("/etc/mesh/cert.pem", &at("invoices.pem"))
+            .replace("/etc/mesh/key.pem", &at("invoices-key.pem"))
+            .replace("/etc/mesh/ca.pem", &at("ca.pem"));
+        let file = mesh.path().join("envoy.yaml");
+        fs::write(&file, text).unwrap();
+        let output = Command::new(testbed::envoy::binary().unwrap())
+            .args(["--mode", "validate", "--log-level", "error", "--config-path"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}: {}", block.place, String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn the_filter_of_the_readme_is_part_of_the_whole_file() {
+    let [whole] = blocks_of("yaml envoy").try_into().ok().unwrap();
+    let [filter] = blocks_of("yaml envoy-filter").try_into().ok().unwrap();
+    let whole: Value = serde_saphyr::from_str(&whole.text).unwrap();
+    let filter: Value = serde_saphyr::from_str(&filter.text).unwrap();
+    let chain = whole
+        .pointer("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config")
+        .unwrap();
+    for (name, value) in filter.get("typed_config").and_then(Value::as_object).unwrap() {
+        assert_eq!(chain.get(name), Some(value), "{name}");
+    }
+}
+
+#[test]
+fn records_are_of_the_schema() {
+    for block in blocks_of("json record") {
+        let record: Value = serde_json::from_str(&block.text).unwrap();
+        record_schema::message(&record);
+        let mut fields = record_schema::fields();
+        fields.remove("claimed");
+        assert!(record.as_object().unwrap().keys().eq(fields.iter()), "{}", block.place);
+    }
+}
+
+#[test]
+fn every_command_of_a_shell_block_parses() {
+    let makefile = read("Makefile");
+    for block in blocks_of("sh") {
+        for line in block.text.lines() {
+            let command = line.split(" #").next().unwrap_or_default().trim();
+            let command = command.strip_prefix("TOKEN=$(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(command);
+            let words: Vec<_> = command.split_whitespace().map(|word| word.trim_matches('"')).collect();
+            match words.as_slice() {
+                ["hopgate", ..] => {
+                    if let Err(error) = Cli::try_parse_from(&words) {
+                        panic!("{}: `{command}`: {error}", block.place);
+                    }
+                }
+                ["make", target] => assert!(makefile.contains(&format!("\n{target}: ")), "{}: {target}", block.place),
+                ["docker", "build", ..] => {}
+                _ => panic!("{}: nothing checks `{command}`", block.place),
+            }
+        }
+    }
+}
+
+#[test]
+fn commands_and_flags_named_in_the_text_exist() {
+    let cli = Cli::command();
+    for page in PAGES {
+        for code in read(page).lines().flat_map(|line| codes(line).into_iter().map(str::to_owned).collect::<Vec<_>>()) {
+            let mut words = code.split_whitespace();
+            if words.next() != Some("hopgate") {
+                continue;
+            }
+            let mut command = &cli;
+            for word in words {
+                if let Some(flag) = word.strip_prefix("--") {
+                    let known = command.get_arguments().any(|argument| argument.get_long() == Some(flag));
+                    assert!(known, "{page}: `{code}`: no flag `{word}`");
+                } else if let Some(next) = command.find_subcommand(word) {
+                    command = next;
+                } else {
+                    let named = command.get_name() != "hopgate" || word == "…";
+                    assert!(named, "{page}: `{code}`: no subcommand `{word}`");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for page in PAGES {
+        let folder = Path::new(page).parent().unwrap();
+        for link in read(page).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            assert!(folder.join(link).exists(), "{page}: `{link}`");
+        }
+    }
+}
+
+/// The last shell block of the README, with the configuration above it, in a folder of its own.
+#[test]
+fn trying_it_by_hand_goes_as_the_readme_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let of_readme = |kind: &str| blocks_of(kind).into_iter().filter(|block| block.place.starts_with("README.md"));
+    let config = of_readme(CONFIG).next().unwrap().text;
+    fs::write(folder.path().join("hopgate.yaml"), config).unwrap();
+    let script = of_readme("sh").last().unwrap().text;
+    let hopgate = Path::new(env!("CARGO_BIN_EXE_hopgate")).parent().unwrap();
+    let path = format!("{}:{}", hopgate.display(), std::env::var("PATH").unwrap_or_default());
+    let output =
+        Command::new("sh").args(["-c", &script]).current_dir(folder.path()).env("PATH", path).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(4), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let [explained] = blocks_of("text explain").try_into().ok().unwrap();
+    let mut lines = said.lines();
+    for line in explained.text.lines() {
+        assert!(lines.any(|said| said == line), "`{line}` is missing from:\n{said}");
+    }
+}
+
+/// A folder with every file that a sample names.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let key = SigningKey::generate(Algorithm::ES256).unwrap();
+    fs::write(folder.path().join("keys.json"), key.jwks().to_string()).unwrap();
+    let ids = ["spiffe://demo.local/ns/agents/sa/invoices".to_owned()];
+    MeshCa::generate("demo.local").unwrap().write(folder.path(), &ids).unwrap();
+    folder
+}
+
+/// The paths of every field in `value`, `[]` for each item of a list.
+fn paths(path: &str, value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                paths(&path, value, found);
+                found.insert(path);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| paths(&format!("{path}[]"), item, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
