@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::authz::VerifiedTokens;
@@ -47,10 +48,13 @@ impl Reloader {
         })?;
         let mut folders = HashSet::new();
         watch_folders(&mut watcher, &mut folders, &names, &files)?;
+        // By habit operators send it after a change; by default it would end the process.
+        let mut hangup = signal(SignalKind::hangup())?;
         let mut refused: Option<Vec<config::Fault>> = None;
         loop {
             tokio::select! {
                 event = woken.recv() => if event.is_none() { return Err(notify::Error::generic("the watcher has ended")); },
+                _ = hangup.recv() => {}
                 () = tokio::time::sleep(SAFETY_NET) => {}
             }
             tokio::time::sleep(SETTLE).await;

@@ -63,12 +63,13 @@ pub async fn serve(
         tracing::warn!(%warning, "configuration");
     }
     let process = settings.process.clone();
-    let listener = bind(&process.listen)
-        .await
-        .map_err(|source| ServeError::Bind { what: format!("{:?}", process.listen), source })?;
+    // The admin port first: who finds the socket there may ask for readiness.
     let admin = TcpListener::bind(process.admin)
         .await
         .map_err(|source| ServeError::Bind { what: format!("admin {}", process.admin), source })?;
+    let listener = bind(&process.listen)
+        .await
+        .map_err(|source| ServeError::Bind { what: format!("{:?}", process.listen), source })?;
     let (log, writer) = audit::start(records, process.audit_queue).map_err(ServeError::Audit)?;
     let parts = Parts::build(&settings, log);
     tracing::info!(listen = ?process.listen, admin = %process.admin, revision = %settings.revision, "serving");
