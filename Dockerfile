@@ -5,9 +5,9 @@
 #
 # Each platform is compiled on itself (or under emulation, slowly), so the lines below know no architecture.
 #
-# Why glibc and not a static musl binary: aws-lc-sys needs nothing but a C compiler and builds for either, so the choice
-# is ours. musl's allocator is slow under several threads, which is the hot path here, and every test and benchmark runs
-# the glibc build. What is tested is what ships. A static glibc binary is no way out: its resolver loads libraries at run
+# Why glibc and not a static musl binary: aws-lc-sys and mimalloc need nothing but a C compiler and build for either, so the
+# choice is ours. Every test and benchmark runs the glibc build, and what is tested is what ships; musl would add a second
+# compiler, a second target and another resolver. A static glibc binary is no way out: its resolver loads libraries at run
 # time all the same. So the final image is `scratch` plus exactly what `ldd` lists, from the stage that linked it.
 
 ARG RUST_VERSION=1.95.0

@@ -41,10 +41,15 @@ fn checks_are_listed_in_order_with_what_may_be_observed() {
 }
 
 #[test]
-fn attacks_of_the_readme_have_their_reason_and_answer() {
+fn attacks_of_the_readme_have_their_reason_and_answer_and_are_played_by_the_demo() {
+    let story: String = fs::read_dir("demo/src/story")
+        .unwrap()
+        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
     for row in table("README.md", "attack | reason | answer") {
         let [_, reasons, answered] = row.as_slice() else { panic!("{row:?}") };
         for code in codes(reasons).into_iter().filter(|code| !code.starts_with("x-")) {
+            assert!(story.contains(&format!("\"{code}\"")), "the demo does not play `{code}`");
             let reason = Reason::ALL.iter().find(|reason| reason.code() == code);
             assert_eq!(
                 reason.map(|reason| answer(*reason).split(' ').next().unwrap().to_owned()).as_ref(),
