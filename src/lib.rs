@@ -16,6 +16,7 @@ pub mod admin;
 pub mod audit;
 pub mod authz;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod dev;
 pub mod envoy;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use thiserror::Error;
@@ -20,7 +20,8 @@ use tonic_health::server::HealthReporter;
 
 use crate::admin;
 use crate::audit::{self, AuditLog};
-use crate::authz::{UnixTime, VerifiedTokens};
+use crate::authz::VerifiedTokens;
+use crate::clock;
 use crate::config::{self, Fault, Settings};
 use crate::envoy::{Checker, SealLayer};
 use crate::jwks::KeyKeeper;
@@ -110,7 +111,7 @@ impl Parts {
         metrics.reloaded(true);
         let keys = Arc::new(KeyKeeper::new(Arc::clone(&live), Arc::clone(&metrics), process.concurrency / 4));
         keys.follow(settings);
-        let remembers_from = (!process.replay.accept_tokens_issued_before_start).then(now);
+        let remembers_from = (!process.replay.accept_tokens_issued_before_start).then(clock::now);
         let replay: Arc<dyn ReplayStore> = Arc::new(MemoryStore::new(process.replay.capacity, remembers_from));
         let checker = Arc::new(Checker {
             live: Arc::clone(&live),
@@ -128,6 +129,7 @@ impl Parts {
 struct Tasks {
     check: JoinSet<(&'static str, String)>,
     background: JoinSet<(&'static str, String)>,
+    log: AuditLog,
     writer: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -142,6 +144,7 @@ impl Tasks {
         stop: &watch::Sender<bool>,
     ) -> Self {
         let (mut check, mut background) = (JoinSet::new(), JoinSet::new());
+        let log = parts.checker.audit.clone();
         let (reporter, health) = tonic_health::server::health_reporter();
         set_health(&reporter, ServingStatus::NotServing).await;
         let router = admin::router(Arc::clone(&parts.metrics), parts.readiness.clone());
@@ -183,7 +186,7 @@ impl Tasks {
             };
             ("check", outcome(served))
         });
-        Self { check, background, writer: Some(writer) }
+        Self { check, background, log, writer: Some(writer) }
     }
 
     /// Waits for a part that ends although nobody asked it to.
@@ -214,10 +217,12 @@ impl Tasks {
         self.check.shutdown().await;
         self.background.shutdown().await;
         let Some(writer) = self.writer.take() else { return Ok(()) };
-        // The connections that hold the last senders end with the runtime's tasks; a reader that
-        // blocks stdout must not keep the process alive for ever.
+        // Connections that outlast the drain still hold the log. A reader that blocks stdout must not
+        // keep the process alive for ever.
         let deadline = tokio::time::Instant::now().checked_add(Duration::from_secs(2));
+        self.log.close();
         while !writer.is_finished() && deadline.is_some_and(|deadline| tokio::time::Instant::now() < deadline) {
+            self.log.close();
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         if !writer.is_finished() {
@@ -250,7 +255,7 @@ async fn sweep(replay: Arc<dyn ReplayStore>, metrics: Arc<Metrics>) -> String {
     let mut turn = tokio::time::interval(Duration::from_secs(1));
     loop {
         turn.tick().await;
-        replay.sweep(now());
+        replay.sweep(clock::now());
         metrics.replay_entries(replay.len());
     }
 }
@@ -272,8 +277,4 @@ async fn report_health(reporter: HealthReporter, readiness: Readiness, keys: Arc
             return format!("the key task of `{issuer}` has ended");
         }
     }
-}
-
-fn now() -> UnixTime {
-    UnixTime::from(SystemTime::now())
 }

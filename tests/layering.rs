@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every module of the library, the highest first. A module may use those below it and none above.
-const LAYERS: [&str; 16] = [
+const LAYERS: [&str; 17] = [
     "cli",
     "dev",
     "server",
@@ -26,6 +26,7 @@ const LAYERS: [&str; 16] = [
     "telemetry",
     "config",
     "audit",
+    "clock",
     "authz",
 ];
 

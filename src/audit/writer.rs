@@ -31,10 +31,17 @@ const MAX_BYTES: usize = 32 * 1024 * 1024;
 /// Where records are handed in. Clones share one writer.
 #[derive(Clone, Debug)]
 pub struct AuditLog {
-    queue: SyncSender<Line>,
+    queue: SyncSender<Message>,
     /// Records that may wait.
     capacity: usize,
     shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+enum Message {
+    Record(Line),
+    /// Nothing comes after it.
+    End,
 }
 
 /// An accepted record.
@@ -83,9 +90,9 @@ impl AuditLog {
         // Counted before it is sent, so that the writer never takes off what was not put on.
         self.shared.waiting.fetch_add(1, Ordering::AcqRel);
         self.shared.waiting_bytes.fetch_add(size, Ordering::AcqRel);
-        match self.queue.try_send(Line { json: line, gap }) {
+        match self.queue.try_send(Message::Record(Line { json: line, gap })) {
             Ok(()) => Ok(Receipt(())),
-            Err(TrySendError::Full(Line { gap, .. }) | TrySendError::Disconnected(Line { gap, .. })) => {
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.shared.took(1, size);
                 self.shared.refused.fetch_add(gap.saturating_add(1), Ordering::AcqRel);
                 Err(RecordRefused)
@@ -95,6 +102,13 @@ impl AuditLog {
 }
 
 impl AuditLog {
+    /// Ends the writer once all that was accepted is written; called again while it has no room
+    /// for the word. Later records are refused.
+    pub fn close(&self) {
+        // Full: the caller comes again. Gone: it has ended.
+        let _ = self.queue.try_send(Message::End);
+    }
+
     fn has_room(&self, size: usize, refusal: bool) -> bool {
         let share = |all: usize| if refusal { all.div_ceil(2) } else { all };
         self.shared.waiting.load(Ordering::Acquire) < share(self.capacity)
@@ -122,6 +136,14 @@ pub fn start(sink: impl Write + Send + 'static, capacity: usize) -> io::Result<(
     Ok((AuditLog { queue, capacity, shared }, thread))
 }
 
+/// Why a batch was written.
+enum After {
+    /// It was large enough; more may wait.
+    Batch,
+    Emptied,
+    End,
+}
+
 struct Writer<W> {
     sink: W,
     shared: Arc<Shared>,
@@ -131,7 +153,7 @@ struct Writer<W> {
 }
 
 impl<W: Write> Writer<W> {
-    fn run(mut self, lines: &Receiver<Line>) -> io::Result<()> {
+    fn run(mut self, lines: &Receiver<Message>) -> io::Result<()> {
         let result = self.write_all(lines);
         if result.is_err() {
             self.shared.broken.store(true, Ordering::Release);
@@ -139,21 +161,26 @@ impl<W: Write> Writer<W> {
         result
     }
 
-    fn write_all(&mut self, lines: &Receiver<Line>) -> io::Result<()> {
-        while let Ok(line) = lines.recv() {
+    fn write_all(&mut self, lines: &Receiver<Message>) -> io::Result<()> {
+        while let Ok(Message::Record(line)) = lines.recv() {
             self.append(&line);
-            let emptied = loop {
+            let after = loop {
                 if self.batch.len() >= BATCH {
-                    break false;
+                    break After::Batch;
                 }
-                let Ok(line) = lines.try_recv() else { break true };
-                self.append(&line);
+                match lines.try_recv() {
+                    Ok(Message::Record(line)) => self.append(&line),
+                    Ok(Message::End) => break After::End,
+                    Err(_) => break After::Emptied,
+                }
             };
             self.sink.write_all(&self.batch)?;
             self.sink.flush()?;
             self.batch.clear();
-            if emptied {
-                thread::sleep(PAUSE);
+            match after {
+                After::Batch => {}
+                After::Emptied => thread::sleep(PAUSE),
+                After::End => break,
             }
         }
         Ok(())

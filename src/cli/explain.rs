@@ -11,7 +11,8 @@ use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
 use super::check::report;
 use super::exit::{Exit, fail};
 use crate::audit::{Facts, Record};
-use crate::authz::{self, Evaluation, KeySet, Outcome, Reason, UnixTime, Verdict, VerifiedTokens};
+use crate::authz::{self, Evaluation, KeySet, Outcome, Reason, Verdict, VerifiedTokens};
+use crate::clock;
 use crate::config::{self, KeySource, Settings};
 use crate::envoy::decode::{Decoded, decode};
 use crate::envoy::encode::{self, Told};
@@ -75,7 +76,7 @@ async fn give_keys(live: &Live, configured: &config::IssuerSettings, given: &[St
 }
 
 fn explain(settings: &Settings, state: &State, decoded: &Decoded<'_>, time: SystemTime) -> Exit {
-    let now = UnixTime::from(time);
+    let now = clock::unix(time);
     let Evaluation { findings, mut trail, outcome } = authz::evaluate(&state.snapshot, &decoded.request, now);
     // An empty store: explain can't know what a running hopgate has seen.
     let outcome = match outcome {

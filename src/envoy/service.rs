@@ -13,6 +13,7 @@ use super::decode::{Decoded, decode};
 use super::encode::{self, Told};
 use crate::audit::{AuditLog, Facts, Receipt, Record, RecordRefused};
 use crate::authz::{self, Findings, Outcome, Permit, Reason, Trail, UnixTime};
+use crate::clock;
 use crate::jwks::{KeyKeeper, Refetch};
 use crate::live::{Live, State};
 use crate::metrics::Metrics;
@@ -43,7 +44,7 @@ impl Authorization for Checker {
         let (started, time) = (Instant::now(), SystemTime::now());
         let message = request.into_inner();
         let decoded = decode(&message);
-        let decision = self.evaluate(&decoded, UnixTime::from(time));
+        let decision = self.evaluate(&decoded, clock::unix(time));
         let Some(issuer) = decision.wants_newer_keys() else {
             return Ok(Response::new(self.answer(decision, &decoded, started, time)));
         };
@@ -79,7 +80,7 @@ impl Checker {
             Refetch::Done | Refetch::NotNow => {}
         }
         let decoded = decode(message);
-        let decision = self.evaluate(&decoded, UnixTime::from(time));
+        let decision = self.evaluate(&decoded, clock::unix(time));
         self.answer(decision, &decoded, started, time)
     }
 

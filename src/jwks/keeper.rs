@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::fetch::fetch;
-use crate::authz::{Algorithm, UnixTime};
+use crate::authz::Algorithm;
+use crate::clock;
 use crate::config::{KeySource, RemoteKeys, Settings};
 use crate::live::Live;
 use crate::metrics::Metrics;
@@ -104,7 +105,11 @@ impl KeyKeeper {
             let (name, algorithms) = (&configured.issuer.name, &configured.issuer.algorithms);
             self.metrics.introduce_issuer(name);
             let KeySource::Remote(keys) = &configured.keys else {
-                self.metrics.keys(name, configured.issuer.keys.as_ref().map_or(0, |keys| keys.len()), unix_now());
+                self.metrics.keys(
+                    name,
+                    configured.issuer.keys.as_ref().map_or(0, |keys| keys.len()),
+                    clock::now().as_secs(),
+                );
                 continue;
             };
             let kept = match before.remove(name) {
@@ -240,7 +245,7 @@ impl Task {
             Ok(keys) => {
                 let kids: Vec<_> = keys.kids().collect();
                 tracing::info!(issuer = %self.issuer, ?kids, ignored = ?keys.ignored(), "keys fetched");
-                self.metrics.keys(&self.issuer, keys.len(), unix_now());
+                self.metrics.keys(&self.issuer, keys.len(), clock::now().as_secs());
                 self.live.set_keys(&self.issuer, &self.source, Some(Arc::new(keys)));
                 true
             }
@@ -262,8 +267,4 @@ async fn sleep_until(instant: Option<Instant>) {
 /// A holder that panicked left a whole value behind: every change is a single assignment.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn unix_now() -> i64 {
-    UnixTime::from(SystemTime::now()).as_secs()
 }

@@ -60,7 +60,7 @@ async fn without_envoys_normalization_every_second_spelling_is_refused() {
     for (path, status) in one_path(hcm).await {
         let expected = match path {
             "/invoices" | "/invoices?x=/../y" | "/invoices/*" => 200,
-            "/invoices%3Fx" | "/Invoices" => 403,
+            "/Invoices" => 403,
             _ => 400,
         };
         assert_eq!(status, expected, "{path}");
@@ -77,7 +77,7 @@ async fn with_envoys_normalization_what_passes_is_what_the_service_sees() {
             | "//invoices"
             | "/open/../invoices"
             | "/open/./../invoices" => &[200],
-            "/invoices%3Fx" | "/Invoices" => &[403],
+            "/Invoices" => &[403],
             // Whether Envoy folds these or leaves them to hopgate is Envoy's to say; that all three
             // see one path was checked.
             "/open/%2e%2e/invoices" | "/open/%2E%2E/invoices" | "/open/.%2e/invoices" | "/open\\..\\invoices" => {

@@ -158,7 +158,11 @@ async fn only_listed_pairs_of_subject_and_actor_pass() {
         let token = of(subject).actors([actor]);
         assert_eq!(verdict(&gate, "/paired", &token).await, expected, "{subject} {actor}");
     }
-    assert_eq!(verdict(&gate, "/paired", &of("bob")).await, "ok", "without an actor there is no pair");
+    assert_eq!(
+        verdict(&gate, "/paired", &of("bob")).await,
+        "401 invalid_token actor_required",
+        "pairs ask for an actor"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ async fn an_observed_check_is_recorded_counted_and_not_enforced() {
         ("/open", alice(), vec![]),
         ("/open", alice().audiences(["https://other.demo.local"]), vec!["audience_mismatch"]),
         ("/open", of("alice").actors(["stranger"]), vec!["actor_not_allowed"]),
-        ("/open", alice().claim("act", json!(null)), vec!["act_malformed"]),
+        ("/open", of("alice").actors(["researcher", "stranger"]), vec!["prior_actor_not_allowed"]),
         ("/bound", alice(), vec!["caller_not_actor"]),
         ("/invoices", alice().scope(""), vec!["scope_missing"]),
         (
@@ -21,7 +21,7 @@ async fn an_observed_check_is_recorded_counted_and_not_enforced() {
             alice().audiences(["https://other.demo.local"]).actors(["a", "b", "c"]),
             vec!["audience_mismatch", "depth_exceeded", "caller_unbound"],
         ),
-        ("/invoices", alice().claim("act", json!(null)), vec!["act_malformed", "scope_above_ceiling"]),
+        ("/invoices", of("alice").actors(["stranger"]), vec!["actor_not_allowed", "scope_above_ceiling"]),
     ] {
         let call = Call::get(path).bearer(&gate.mint(&token)).peer(&spiffe("researcher"));
         let answer = gate.ask(&call).await;
@@ -32,7 +32,10 @@ async fn an_observed_check_is_recorded_counted_and_not_enforced() {
         let told = answer.metadata["would_deny"].as_str().unwrap_or_default();
         assert_eq!(told, would.join(","));
     }
-    let series = r#"hopgate_would_deny_total{reason="act_malformed",check="delegation"}"#;
+    // An `act` that can't be read is refused all the same: observed, it would be no delegation.
+    let call = Call::get("/open").bearer(&gate.mint(&alice().claim("act", json!(null)))).peer(&spiffe("researcher"));
+    assert_eq!(gate.ask(&call).await.verdict(), "401 invalid_token act_malformed");
+    let series = r#"hopgate_would_deny_total{reason="actor_not_allowed",check="delegation"}"#;
     assert!((gate.metric(series) - 2.0).abs() < 0.5, "{}", gate.metrics());
 }
 
