@@ -13,8 +13,8 @@ test: ## All tests; fetches Envoy into .local once
 	testbed/fetch-envoy.sh >/dev/null
 	cargo test --workspace --locked
 
-# The dev profile: from nothing it is built in a fraction of the time that release takes, and a demo is
-# not measured. Envoy is fetched meanwhile.
+# The dev profile, because a demo is to start soon and is not measured: release optimizes and links the
+# same crates harder. Envoy is fetched meanwhile.
 demo: ## planner -> researcher -> invoices, played with real Envoys; KEEP=1 leaves it running, LINES=1 prints whole records
 	@fetch() { test -n "$$HOPGATE_ENVOY" || testbed/fetch-envoy.sh >/dev/null; }; \
 	fetch & fetching=$$!; \

@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::authz::VerifiedTokens;
@@ -31,37 +33,40 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    /// Runs until the watch itself fails. `files` are those of the configuration in force.
+    /// Runs until it is dropped. `files` are those of the configuration in force.
     ///
     /// # Errors
-    /// A folder can't be watched, or the watcher has ended.
-    pub async fn run(self, files: Vec<PathBuf>) -> Result<(), notify::Error> {
+    /// Reading the configuration panicked, or no signal handler could be set.
+    pub async fn run(self, files: Vec<PathBuf>) -> io::Result<()> {
         let (wake, mut woken) = mpsc::channel(1);
+        // Kept, so that `woken` stays open where no watcher holds the other end.
+        let _keep = wake.clone();
         let names = Arc::new(Mutex::new(HashSet::new()));
         let read = Arc::clone(&names);
-        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             if event.as_ref().map_or(true, |event| concerns(event, &read)) {
                 // A full channel means that a wake is due anyway.
                 let _ = wake.try_send(());
             }
-        })?;
-        let mut folders = HashSet::new();
-        watch_folders(&mut watcher, &mut folders, &names, &files)?;
+        });
+        let mut watch = Watch::new(watcher, names);
+        watch.follow(&files);
+        // By habit operators send it after a change; by default it would end the process.
+        let mut hangup = signal(SignalKind::hangup())?;
         let mut refused: Option<Vec<config::Fault>> = None;
         loop {
             tokio::select! {
-                event = woken.recv() => if event.is_none() { return Err(notify::Error::generic("the watcher has ended")); },
+                _ = woken.recv() => {}
+                _ = hangup.recv() => {}
                 () = tokio::time::sleep(SAFETY_NET) => {}
             }
             tokio::time::sleep(SETTLE).await;
             while woken.try_recv().is_ok() {}
             let file = self.file.clone();
-            let loaded = tokio::task::spawn_blocking(move || config::load(&file))
-                .await
-                .map_err(|error| notify::Error::generic(&format!("reading the configuration failed: {error}")))?;
+            let loaded = tokio::task::spawn_blocking(move || config::load(&file)).await.map_err(io::Error::other)?;
             match loaded {
                 Ok(settings) => {
-                    watch_folders(&mut watcher, &mut folders, &names, &settings.files)?;
+                    watch.follow(&settings.files);
                     self.take(&settings, refused.is_some());
                     refused = None;
                 }
@@ -115,22 +120,40 @@ fn concerns(event: &notify::Event, names: &Mutex<HashSet<OsString>>) -> bool {
 
 /// Watches the folders, not the files: an editor replaces a file, and Kubernetes replaces a link
 /// in the folder (`..data`) that the file's own link goes through.
-fn watch_folders(
-    watcher: &mut RecommendedWatcher,
-    folders: &mut HashSet<PathBuf>,
-    names: &Mutex<HashSet<OsString>>,
-    files: &[PathBuf],
-) -> Result<(), notify::Error> {
-    names
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .extend(files.iter().filter_map(|file| file.file_name().map(OsString::from)));
-    for folder in files.iter().map(|file| folder_of(file)) {
-        if folders.insert(folder.clone()) {
-            watcher.watch(&folder, RecursiveMode::NonRecursive)?;
+///
+/// A watch makes changes quick; without one they are found at the next look. The machine may have
+/// none left, which any neighbour can bring about, so its lack is no reason to stop.
+struct Watch {
+    watcher: Option<RecommendedWatcher>,
+    folders: HashSet<PathBuf>,
+    names: Arc<Mutex<HashSet<OsString>>>,
+}
+
+impl Watch {
+    fn new(watcher: notify::Result<RecommendedWatcher>, names: Arc<Mutex<HashSet<OsString>>>) -> Self {
+        let watcher = watcher.inspect_err(
+            |error| tracing::warn!(%error, every = ?SAFETY_NET, "files can't be watched; they are looked at instead"),
+        );
+        Self { watcher: watcher.ok(), folders: HashSet::new(), names }
+    }
+
+    fn follow(&mut self, files: &[PathBuf]) {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.extend(files.iter().filter_map(|file| file.file_name().map(OsString::from)));
+        drop(names);
+        let Some(watcher) = &mut self.watcher else { return };
+        for folder in files.iter().map(|file| folder_of(file)) {
+            if self.folders.contains(&folder) {
+                continue;
+            }
+            match watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                Ok(()) => drop(self.folders.insert(folder)),
+                Err(error) => {
+                    tracing::warn!(%error, folder = %folder.display(), every = ?SAFETY_NET, "can't be watched; it is looked at instead");
+                }
+            }
         }
     }
-    Ok(())
 }
 
 fn folder_of(file: &Path) -> PathBuf {

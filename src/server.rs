@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use thiserror::Error;
@@ -13,8 +13,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::UnixListenerStream;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
 
 use crate::admin;
 use crate::audit::{self, AuditLog};
@@ -63,19 +65,20 @@ pub async fn serve(
         tracing::warn!(%warning, "configuration");
     }
     let process = settings.process.clone();
-    let listener = bind(&process.listen)
-        .await
-        .map_err(|source| ServeError::Bind { what: format!("{:?}", process.listen), source })?;
+    // The admin port first: who finds the socket there may ask for readiness.
     let admin = TcpListener::bind(process.admin)
         .await
         .map_err(|source| ServeError::Bind { what: format!("admin {}", process.admin), source })?;
+    let listener = bind(&process.listen)
+        .await
+        .map_err(|source| ServeError::Bind { what: format!("{:?}", process.listen), source })?;
     let (log, writer) = audit::start(records, process.audit_queue).map_err(ServeError::Audit)?;
     let parts = Parts::build(&settings, log);
     tracing::info!(listen = ?process.listen, admin = %process.admin, revision = %settings.revision, "serving");
 
     let readiness = parts.readiness.clone();
     let (stop, _) = watch::channel(false);
-    let mut tasks = Tasks::start(parts, listener, admin, file, settings, writer, &stop);
+    let mut tasks = Tasks::start(parts, listener, admin, file, settings, writer, &stop).await;
     let ended = tokio::select! {
         () = shutdown => None,
         ended = tasks.first_to_end() => Some(ended),
@@ -90,7 +93,7 @@ pub async fn serve(
 
 /// What answers, put together and not yet running.
 struct Parts {
-    checker: Checker,
+    checker: Arc<Checker>,
     live: Arc<Live>,
     keys: Arc<KeyKeeper>,
     replay: Arc<dyn ReplayStore>,
@@ -109,13 +112,13 @@ impl Parts {
         keys.follow(settings);
         let remembers_from = (!process.replay.accept_tokens_issued_before_start).then(now);
         let replay: Arc<dyn ReplayStore> = Arc::new(MemoryStore::new(process.replay.capacity, remembers_from));
-        let checker = Checker {
+        let checker = Arc::new(Checker {
             live: Arc::clone(&live),
             replay: Arc::clone(&replay),
             keys: Arc::clone(&keys),
             audit,
             metrics: Arc::clone(&metrics),
-        };
+        });
         let readiness = Readiness::new(Arc::clone(&live), Arc::clone(&keys));
         Self { checker, live, keys, replay, metrics, readiness }
     }
@@ -129,7 +132,7 @@ struct Tasks {
 }
 
 impl Tasks {
-    fn start(
+    async fn start(
         parts: Parts,
         listener: Listener,
         admin: TcpListener,
@@ -140,8 +143,9 @@ impl Tasks {
     ) -> Self {
         let (mut check, mut background) = (JoinSet::new(), JoinSet::new());
         let (reporter, health) = tonic_health::server::health_reporter();
+        set_health(&reporter, ServingStatus::NotServing).await;
         let router = admin::router(Arc::clone(&parts.metrics), parts.readiness.clone());
-        background.spawn(async move { ("admin", outcome(axum::serve(admin, router).await)) });
+        background.spawn(async move { ("admin", admin::serve(admin, router).await) });
         let reloader = Reloader {
             file: file.to_owned(),
             live: parts.live,
@@ -156,7 +160,7 @@ impl Tasks {
         background.spawn(async move { ("health", report_health(reporter, readiness, keys).await) });
 
         let limit = settings.process.message_bytes;
-        let service = AuthorizationServer::new(parts.checker.clone()).max_decoding_message_size(limit);
+        let service = AuthorizationServer::from_arc(Arc::clone(&parts.checker)).max_decoding_message_size(limit);
         let router = tonic::transport::Server::builder()
             .max_concurrent_streams(MAX_STREAMS)
             .layer(SealLayer::new(parts.checker, settings.process.concurrency))
@@ -170,10 +174,10 @@ impl Tasks {
         check.spawn(async move {
             let served = match listener {
                 Listener::Unix(listener) => {
-                    router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), stopped).await
+                    router.serve_with_incoming_shutdown(patient(UnixListenerStream::new(listener)), stopped).await
                 }
                 Listener::Tcp(listener) => {
-                    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+                    let incoming = patient(TcpIncoming::from(listener).with_nodelay(Some(true)));
                     router.serve_with_incoming_shutdown(incoming, stopped).await
                 }
             };
@@ -217,14 +221,24 @@ impl Tasks {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         if !writer.is_finished() {
-            tracing::warn!("records were still waiting to be written");
-            return Ok(());
+            return Err(ServeError::Records(io::Error::other("some were still waiting when the time was up")));
         }
         match writer.join() {
             Ok(result) => result.map_err(ServeError::Records),
             Err(_) => Err(ServeError::Task("record writer", "it panicked".to_owned())),
         }
     }
+}
+
+/// Connections as they come, with a pause after one that could not be taken: out of file
+/// descriptors, the next attempt would fail as fast and fill a core.
+fn patient<C>(incoming: impl Stream<Item = io::Result<C>>) -> impl Stream<Item = io::Result<C>> {
+    incoming.then(async |connection| {
+        if connection.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        connection
+    })
 }
 
 fn outcome<E: std::fmt::Display>(result: Result<(), E>) -> String {
@@ -241,19 +255,19 @@ async fn sweep(replay: Arc<dyn ReplayStore>, metrics: Arc<Metrics>) -> String {
     }
 }
 
+async fn set_health(reporter: &HealthReporter, status: ServingStatus) {
+    for service in ["", CHECK_SERVICE] {
+        reporter.set_service_status(service, status).await;
+    }
+}
+
 /// Keeps gRPC health equal to readiness, and ends if a key task died.
-async fn report_health(
-    reporter: tonic_health::server::HealthReporter,
-    readiness: Readiness,
-    keys: Arc<KeyKeeper>,
-) -> String {
+async fn report_health(reporter: HealthReporter, readiness: Readiness, keys: Arc<KeyKeeper>) -> String {
     let mut turn = tokio::time::interval(Duration::from_millis(100));
     loop {
         turn.tick().await;
         let status = if readiness.check().is_ok() { ServingStatus::Serving } else { ServingStatus::NotServing };
-        for service in ["", CHECK_SERVICE] {
-            reporter.set_service_status(service, status).await;
-        }
+        set_health(&reporter, status).await;
         if let Some(issuer) = keys.dead_task() {
             return format!("the key task of `{issuer}` has ended");
         }
@@ -261,6 +275,5 @@ async fn report_health(
 }
 
 fn now() -> UnixTime {
-    let secs = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    UnixTime::from_secs(i64::try_from(secs).unwrap_or(i64::MAX))
+    UnixTime::from(SystemTime::now())
 }

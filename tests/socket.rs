@@ -17,11 +17,15 @@ mod socket {
     mod bad_input;
     mod caller;
     mod claims;
+    mod clean;
     mod credentials;
+    mod flood;
+    mod identity;
     mod jose;
     mod observe;
     mod path;
     mod records;
     mod replay;
     mod services;
+    mod token_keys;
 }

@@ -9,6 +9,10 @@ use serde::Serialize;
 use super::clean::clean;
 use crate::authz::{Actor, Check, Claims, Findings, Mode, Reason, Snapshot, Trail};
 
+/// Most items of a list that a token fills; what is left out is not hidden: `delegation_depth`
+/// counts all actors, and `…` ends a list that was cut.
+const MAX_ITEMS: usize = 32;
+
 /// What a record is made from.
 #[derive(Debug)]
 pub struct Facts<'a> {
@@ -102,9 +106,9 @@ impl<'a> Record<'a> {
             token_verified: verified.is_some(),
             identity: identity(claims.filter(|_| verified.is_some())).unwrap_or_default(),
             claimed: identity(claims.filter(|_| verified.is_none())),
-            token_id: verified.map(|token| hex(token.digest().iter().take(16))),
+            token_id: verified.map(|token| hex(token.digest().get(..16).unwrap_or_default())),
             scopes_required: findings.route.iter().flat_map(|r| r.scopes.iter().map(AsRef::as_ref)).collect(),
-            scopes_held: verified.iter().flat_map(|t| t.claims().scopes.iter().map(|s| clean(s))).collect(),
+            scopes_held: verified.map(|token| listed(&token.claims().scopes)).unwrap_or_default(),
             acr: verified.and_then(|token| token.claims().acr.as_deref()).map(clean),
             auth_time: verified.and_then(|token| token.claims().auth_time).map(crate::authz::UnixTime::as_secs),
             snapshot: &facts.snapshot.revision,
@@ -117,7 +121,7 @@ impl<'a> Record<'a> {
     /// # Errors
     /// Only what `serde_json` finds wrong; a record that can't be written refuses its call.
     pub fn to_line(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let mut line = Vec::with_capacity(1024);
+        let mut line = Vec::with_capacity(1536);
         serde_json::to_writer(&mut line, self)?;
         Ok(line)
     }
@@ -125,16 +129,16 @@ impl<'a> Record<'a> {
 
 impl<'a> Identity<'a> {
     fn of(claims: &'a Claims) -> Self {
-        let name = |actor: &'a Actor| named(actor, &claims.issuer);
-        let chain: Vec<_> = claims.act.actors().iter().map(name).collect();
+        let actors = claims.act.actors();
+        let chain = cut(actors.len(), actors.iter().map(|actor| named(actor, &claims.issuer)));
         Self {
             issuer: Some(clean(&claims.issuer)),
             subject: Some(clean(&claims.subject)),
             client_id: claims.client_id.as_deref().map(clean),
             actor: chain.first().cloned(),
-            delegation_depth: chain.len(),
+            delegation_depth: actors.len(),
             actor_chain: chain,
-            audience: claims.audience.iter().map(|audience| clean(audience)).collect(),
+            audience: listed(&claims.audience),
             jti: claims.token_id.as_deref().map(clean),
         }
     }
@@ -163,11 +167,23 @@ fn enforcement(snapshot: &Snapshot) -> &'static str {
     if observing { "observe" } else { "enforce" }
 }
 
-pub(crate) fn hex<'b>(bytes: impl Iterator<Item = &'b u8>) -> String {
-    use std::fmt::Write as _;
-    bytes.fold(String::new(), |mut text, byte| {
-        // Writing to a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+/// The first [`MAX_ITEMS`] of `items`, cleaned, and a mark where there are more.
+fn listed(items: &[Box<str>]) -> Vec<Cow<'_, str>> {
+    cut(items.len(), items.iter().map(|item| clean(item)))
+}
+
+fn cut<'a>(len: usize, items: impl Iterator<Item = Cow<'a, str>>) -> Vec<Cow<'a, str>> {
+    let more = (len > MAX_ITEMS).then_some(Cow::Borrowed("…"));
+    items.take(MAX_ITEMS).chain(more).collect()
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble & 0xf)).copied().map_or('?', char::from);
+    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(*byte));
+    }
+    text
 }

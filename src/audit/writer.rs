@@ -1,13 +1,14 @@
 //! The bounded writer of decision records.
 //!
 //! A record is accepted or refused at once, never waited for: a call must not hang because
-//! somebody does not read the log. What is accepted is written in order by one thread, numbered
+//! somebody does not read the log. Refusals may fill half of the room only, so that a flood of
+//! calls that are refused anyway does not take the records of good ones. What is accepted is written in order by one thread, numbered
 //! and chained: `seq` counts, `prev` is the SHA-256 of the line before. A refused record (its
 //! call is refused too) leaves a gap in `seq`.
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -19,15 +20,20 @@ use super::record::hex;
 
 /// Most bytes gathered for one write.
 const BATCH: usize = 64 * 1024;
-/// Pause after a write. A writer that waits on the queue itself has to be woken for nearly every
+/// Pause after a write that emptied the queue. A writer that waits on the queue itself has to be woken for nearly every
 /// record, which cost the request path more than making the record did; one that comes by itself
 /// finds many. The queue must hold what arrives meanwhile.
 const PAUSE: Duration = Duration::from_millis(2);
+
+/// Most bytes of records waiting.
+const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 /// Where records are handed in. Clones share one writer.
 #[derive(Clone, Debug)]
 pub struct AuditLog {
     queue: SyncSender<Line>,
+    /// Records that may wait.
+    capacity: usize,
     shared: Arc<Shared>,
 }
 
@@ -43,6 +49,9 @@ struct Line {
 struct Shared {
     /// Records that found no room since the last one that did.
     refused: AtomicU64,
+    /// Records waiting, and their bytes.
+    waiting: AtomicUsize,
+    waiting_bytes: AtomicUsize,
     broken: AtomicBool,
 }
 
@@ -57,22 +66,46 @@ pub struct Receipt(());
 pub struct RecordRefused;
 
 impl AuditLog {
-    /// Hands in one line, a JSON object without its end.
+    /// Hands in one line, a JSON object without its end; `refusal` is what it records.
     ///
     /// # Errors
-    /// [`RecordRefused`] at once if the queue is full or the writer has failed.
-    pub fn accept(&self, line: Vec<u8>) -> Result<Receipt, RecordRefused> {
+    /// [`RecordRefused`] at once if there is no room or the writer has failed.
+    pub fn accept(&self, line: Vec<u8>, refusal: bool) -> Result<Receipt, RecordRefused> {
         if self.shared.broken.load(Ordering::Acquire) {
             return Err(RecordRefused);
         }
+        let size = line.len();
+        if !self.has_room(size, refusal) {
+            self.shared.refused.fetch_add(1, Ordering::AcqRel);
+            return Err(RecordRefused);
+        }
         let gap = self.shared.refused.swap(0, Ordering::AcqRel);
+        // Counted before it is sent, so that the writer never takes off what was not put on.
+        self.shared.waiting.fetch_add(1, Ordering::AcqRel);
+        self.shared.waiting_bytes.fetch_add(size, Ordering::AcqRel);
         match self.queue.try_send(Line { json: line, gap }) {
             Ok(()) => Ok(Receipt(())),
             Err(TrySendError::Full(Line { gap, .. }) | TrySendError::Disconnected(Line { gap, .. })) => {
+                self.shared.took(1, size);
                 self.shared.refused.fetch_add(gap.saturating_add(1), Ordering::AcqRel);
                 Err(RecordRefused)
             }
         }
+    }
+}
+
+impl AuditLog {
+    fn has_room(&self, size: usize, refusal: bool) -> bool {
+        let share = |all: usize| if refusal { all.div_ceil(2) } else { all };
+        self.shared.waiting.load(Ordering::Acquire) < share(self.capacity)
+            && self.shared.waiting_bytes.load(Ordering::Acquire).saturating_add(size) <= share(MAX_BYTES)
+    }
+}
+
+impl Shared {
+    fn took(&self, records: usize, bytes: usize) {
+        self.waiting.fetch_sub(records, Ordering::AcqRel);
+        self.waiting_bytes.fetch_sub(bytes, Ordering::AcqRel);
     }
 }
 
@@ -86,7 +119,7 @@ pub fn start(sink: impl Write + Send + 'static, capacity: usize) -> io::Result<(
     let shared = Arc::new(Shared::default());
     let writer = Writer { sink, shared: Arc::clone(&shared), seq: 0, prev: [0; 32], batch: Vec::new() };
     let thread = thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run(&lines))?;
-    Ok((AuditLog { queue, shared }, thread))
+    Ok((AuditLog { queue, capacity, shared }, thread))
 }
 
 struct Writer<W> {
@@ -109,24 +142,30 @@ impl<W: Write> Writer<W> {
     fn write_all(&mut self, lines: &Receiver<Line>) -> io::Result<()> {
         while let Ok(line) = lines.recv() {
             self.append(&line);
-            while self.batch.len() < BATCH {
-                let Ok(line) = lines.try_recv() else { break };
+            let emptied = loop {
+                if self.batch.len() >= BATCH {
+                    break false;
+                }
+                let Ok(line) = lines.try_recv() else { break true };
                 self.append(&line);
-            }
+            };
             self.sink.write_all(&self.batch)?;
             self.sink.flush()?;
             self.batch.clear();
-            thread::sleep(PAUSE);
+            if emptied {
+                thread::sleep(PAUSE);
+            }
         }
         Ok(())
     }
 
     /// Adds `line` with its number and its link to the line before.
     fn append(&mut self, line: &Line) {
+        self.shared.took(1, line.json.len());
         self.seq = self.seq.saturating_add(1).saturating_add(line.gap);
         let start = self.batch.len();
         self.batch.extend_from_slice(line.json.strip_suffix(b"}").unwrap_or(&line.json));
-        let tail = format!(",\"seq\":{},\"prev\":\"{}\"}}", self.seq, hex(self.prev.iter()));
+        let tail = format!(",\"seq\":{},\"prev\":\"{}\"}}", self.seq, hex(&self.prev));
         self.batch.extend_from_slice(tail.as_bytes());
         let written = self.batch.get(start..).unwrap_or_default();
         self.prev.copy_from_slice(digest::digest(&digest::SHA256, written).as_ref());
@@ -174,17 +213,17 @@ mod tests {
         let sink = Sink::default();
         let (log, thread) = start(sink.clone(), 16).expect("a thread");
         for n in 0..5 {
-            let _receipt = log.accept(format!("{{\"n\":{n}}}").into_bytes()).expect("room");
+            let _receipt = log.accept(format!("{{\"n\":{n}}}").into_bytes(), false).expect("room");
         }
         drop(log);
         thread.join().expect("no panic").expect("written");
         let text = String::from_utf8(sink.0.lock().expect("unpoisoned").clone()).expect("UTF-8");
-        let mut prev = hex([0u8; 32].iter());
+        let mut prev = hex(&[0; 32]);
         for (n, line) in text.lines().enumerate() {
             let record: serde_json::Value = serde_json::from_str(line).expect("JSON");
             assert_eq!((record["n"].as_u64(), record["seq"].as_u64()), (Some(n as u64), Some(n as u64 + 1)));
             assert_eq!(record["prev"], prev);
-            prev = hex(digest::digest(&digest::SHA256, line.as_bytes()).as_ref().iter());
+            prev = hex(digest::digest(&digest::SHA256, line.as_bytes()).as_ref());
         }
         assert_eq!(text.lines().count(), 5);
     }
@@ -193,9 +232,20 @@ mod tests {
     fn a_full_queue_refuses_at_once_and_leaves_a_gap() {
         let (go, wait) = mpsc::channel();
         let (log, _thread) = start(Stuck(wait), 2).expect("a thread");
-        let refused = (0..10).filter(|_| log.accept(b"{}".to_vec()).is_err()).count();
+        let refused = (0..10).filter(|_| log.accept(b"{}".to_vec(), false).is_err()).count();
         assert!(refused >= 7, "two wait, one may be in the writer's hands: {refused}");
         drop(go);
+    }
+
+    #[test]
+    fn refusals_leave_half_of_the_room_to_allows() {
+        let (_go, wait) = mpsc::channel();
+        let (log, _thread) = start(Stuck(wait), 8).expect("a thread");
+        while log.accept(b"{}".to_vec(), true).is_ok() {}
+        for _ in 0..3 {
+            let _receipt = log.accept(b"{}".to_vec(), false).expect("room for an allow");
+            assert!(matches!(log.accept(b"{}".to_vec(), true), Err(RecordRefused)));
+        }
     }
 
     #[test]
@@ -203,8 +253,8 @@ mod tests {
         let (go, wait) = mpsc::channel::<()>();
         drop(go);
         let (log, thread) = start(Stuck(wait), 16).expect("a thread");
-        let _ = log.accept(b"{}".to_vec());
+        let _ = log.accept(b"{}".to_vec(), false);
         assert!(thread.join().expect("no panic").is_err());
-        assert!(matches!(log.accept(b"{}".to_vec()), Err(RecordRefused)));
+        assert!(matches!(log.accept(b"{}".to_vec(), false), Err(RecordRefused)));
     }
 }

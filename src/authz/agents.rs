@@ -75,14 +75,11 @@ impl Agents {
         self.find(token_issuer, actor.issuer.as_deref().unwrap_or(token_issuer), &actor.subject)
     }
 
-    /// The agent whose own client obtained a token, for tokens without delegation.
+    /// The agent whose own client obtained a token, for tokens without delegation. A `client_id` is
+    /// the issuer's own name, never one of another `act.iss`.
     #[must_use]
     pub fn of_client(&self, token_issuer: &str, client_id: &str) -> Option<AgentIndex> {
-        self.by_subject
-            .get(client_id)?
-            .iter()
-            .copied()
-            .find(|index| self.get(*index).is_some_and(|agent| agent.issuer.as_ref() == token_issuer))
+        self.find(token_issuer, token_issuer, client_id)
     }
 
     fn find(&self, issuer: &str, act_issuer: &str, subject: &str) -> Option<AgentIndex> {

@@ -9,7 +9,7 @@ use super::json::Object;
 use super::reason::Reason;
 use super::time::UnixTime;
 
-/// Longest `jti` accepted, bytes; it is only compared and hashed.
+/// Longest `jti` accepted, bytes.
 const MAX_JTI: usize = 256;
 
 /// What a token says. Only a [`super::verified::VerifiedToken`] says that its issuer said so.

@@ -78,6 +78,9 @@ impl Walk<'_> {
         let service =
             self.check(Check::Route, snapshot.services.select(request.service).ok_or(Reason::ServiceUnknown))?;
         self.findings.service = Some(Arc::clone(service));
+        if service.routes.hides_a_delimiter(path) {
+            return self.check(Check::Request, Err(Reason::PathAmbiguous));
+        }
         let route = self.check(Check::Route, service.routes.find(request.method, path).ok_or(Reason::RouteUnknown))?;
         self.findings.route = Some(Arc::clone(route));
 
@@ -86,6 +89,10 @@ impl Walk<'_> {
         let claims = token.claims();
 
         self.enforce(Check::Audience, audience::check(service, claims))?;
+        if claims.act == Act::Malformed {
+            // Always: observed, it would be read as no delegation.
+            return self.check(Check::Delegation, Err(Reason::ActMalformed));
+        }
         let chain = delegation::Chain::of(&snapshot.agents, claims);
         self.enforce(Check::Delegation, delegation::check(&route.delegation, service, claims, &chain))?;
         match route.delegation.bind_caller {
@@ -97,7 +104,7 @@ impl Walk<'_> {
             }
         }
         if claims.bound {
-            self.enforce(Check::Sender, Err(Reason::BindingUnsupported))?;
+            return self.check(Check::Sender, Err(Reason::BindingUnsupported));
         }
         self.trail.set(Check::Sender, Verdict::NotAsked);
         self.enforce(Check::Scopes, scopes::check(route, &snapshot.agents, claims, &chain))?;

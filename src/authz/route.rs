@@ -11,8 +11,10 @@ use super::snapshot::Route;
 /// wins over a parameter, whatever the order in the configuration.
 #[derive(Clone, Default)]
 pub struct Routes {
-    routes: Vec<Arc<Route>>,
+    all: Vec<Arc<Route>>,
     by_method: HashMap<Box<str>, matchit::Router<usize>>,
+    /// Reserved characters (RFC 3986 section 2.2) that some template holds literally.
+    delimiters: Vec<u8>,
 }
 
 /// Why a route can't be added.
@@ -25,8 +27,9 @@ impl Routes {
     /// # Errors
     /// A template that `matchit` can't read, or that overlaps one of the same method.
     pub fn add(&mut self, methods: &[&str], template: &str, route: Route) -> Result<(), RouteConflict> {
-        let index = self.routes.len();
-        self.routes.push(Arc::new(route));
+        let index = self.all.len();
+        self.all.push(Arc::new(route));
+        self.delimiters.extend(literal_bytes(template).filter(|byte| b":@!$&'()*+,=".contains(byte)));
         for method in methods {
             let router = self.by_method.entry((*method).into()).or_default();
             router.insert(template, index).map_err(|error| RouteConflict(error.to_string()))?;
@@ -38,16 +41,32 @@ impl Routes {
     #[must_use]
     pub(super) fn find(&self, method: &str, path: CanonicalPath<'_>) -> Option<&Arc<Route>> {
         let found = self.by_method.get(method)?.at(path.as_str()).ok()?;
-        self.routes.get(*found.value)
+        self.all.get(*found.value)
+    }
+
+    /// Whether `path` writes a character escaped that tells routes of this service apart: to a
+    /// server that decodes first, `/tasks/7%3Acancel` is `/tasks/7:cancel`.
+    #[must_use]
+    pub(super) fn hides_a_delimiter(&self, path: CanonicalPath<'_>) -> bool {
+        path.escapes_any(&self.delimiters)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Route> {
-        self.routes.iter().map(AsRef::as_ref)
+        self.all.iter().map(AsRef::as_ref)
     }
+}
+
+/// The bytes of `template` outside its parameters.
+fn literal_bytes(template: &str) -> impl Iterator<Item = u8> {
+    let mut inside = false;
+    template.bytes().filter(move |byte| {
+        inside = *byte == b'{' || (inside && *byte != b'}');
+        !inside
+    })
 }
 
 impl fmt::Debug for Routes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(&self.routes).finish()
+        f.debug_list().entries(&self.all).finish()
     }
 }

@@ -1,7 +1,7 @@
 //! Time as the decision core knows it: handed in, in whole seconds.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Seconds since 1970-01-01T00:00:00Z, as RFC 7519 section 2 counts them (`NumericDate`).
 ///
@@ -41,6 +41,15 @@ impl UnixTime {
 
 fn secs(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+impl From<SystemTime> for UnixTime {
+    fn from(time: SystemTime) -> Self {
+        match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => Self(secs(since)),
+            Err(before) => Self(secs(before.duration()).saturating_neg()),
+        }
+    }
 }
 
 impl fmt::Display for UnixTime {

@@ -4,7 +4,7 @@ mod request;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
 
@@ -75,8 +75,7 @@ async fn give_keys(live: &Live, configured: &config::IssuerSettings, given: &[St
 }
 
 fn explain(settings: &Settings, state: &State, decoded: &Decoded<'_>, time: SystemTime) -> Exit {
-    let secs = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let now = UnixTime::from_secs(i64::try_from(secs).unwrap_or(i64::MAX));
+    let now = UnixTime::from(time);
     let Evaluation { findings, mut trail, outcome } = authz::evaluate(&state.snapshot, &decoded.request, now);
     // An empty store: explain can't know what a running hopgate has seen.
     let outcome = match outcome {

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::check::report;
@@ -19,6 +20,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> Exit {
     telemetry::start();
+    raise_file_limit();
     let (mut terminate, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
         (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
         (Err(error), _) | (_, Err(error)) => return fail(error),
@@ -36,5 +38,13 @@ pub(super) async fn run(args: Args) -> Exit {
             Exit::Faults
         }
         Err(error) => fail(error),
+    }
+}
+
+/// Every connection needs a descriptor, and the usual soft limit is 1024.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, current = ?limit.current, "the limit of open files stays");
     }
 }

@@ -31,6 +31,7 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<Fault>> {
             return Err(faults.into_vec());
         }
     };
+    refuse_nulls(&document, &mut String::new(), &mut faults);
     match jsonschema::validator_for(&schema().to_value()) {
         Ok(validator) => validator.iter_errors(&document).for_each(|error| report(&error, &mut faults)),
         Err(error) => faults.add("", format_args!("the schema itself can't be used: {error}")),
@@ -41,6 +42,26 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<Fault>> {
     }
     // What a schema can't say (such as a number too large for its unit) is left to the types.
     serde_json::from_value(document).map_err(|error| vec![Fault { path: String::new(), message: error.to_string() }])
+}
+
+/// A field without a value (a list whose items are all commented out) reads as "not written", and
+/// so would fall back to a default that may be wider than the empty list it looks like.
+fn refuse_nulls(value: &Value, pointer: &mut String, faults: &mut Faults) {
+    let mut within = |name: &str, value: &Value| {
+        let len = pointer.len();
+        pointer.push('/');
+        pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+        refuse_nulls(value, pointer, faults);
+        pointer.truncate(len);
+    };
+    match value {
+        Value::Null => {
+            faults.add(dotted(pointer), "found nothing: write a value, `[]` for an empty list, or remove the field");
+        }
+        Value::Array(items) => items.iter().enumerate().for_each(|(at, item)| within(&at.to_string(), item)),
+        Value::Object(members) => members.iter().for_each(|(name, member)| within(name, member)),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn report(error: &ValidationError<'_>, faults: &mut Faults) {

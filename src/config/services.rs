@@ -71,6 +71,12 @@ fn one(
             faults.add(format_args!("{path}.match.path"), format_args!("`{}`: {}", route.matches.path, conflict.0));
         }
     }
+    if written.routes.len() > 1 && written.routes.iter().any(|route| route.matches.path.contains("{*")) {
+        warnings.add(
+            format_args!("{path}.routes"),
+            "a catch-all also takes what a service may read as another route: letter case, a trailing slash",
+        );
+    }
     Service {
         name: written.name.as_str().into(),
         resource_metadata: resource_metadata(written, path, faults),
@@ -151,6 +157,9 @@ fn delegation(
     let path = format!("{path}.delegation");
     let actors_written = route.actors.as_ref().or(service.actors.as_ref());
     let prior_written = route.prior_actors.as_ref().or(service.prior_actors.as_ref());
+    let pairs_written = route.pairs.as_ref().or(service.pairs.as_ref());
+    // Who lists the actors means that nobody else calls, a token without an actor included.
+    let names_actors = actors_written.is_some() || pairs_written.is_some();
     let unrestricted = route.unrestricted_prior_actors.or(service.unrestricted_prior_actors).unwrap_or(false);
     if unrestricted && prior_written.is_some() {
         faults.add(&path, "`prior_actors` and `unrestricted_prior_actors` exclude each other");
@@ -166,7 +175,7 @@ fn delegation(
         Some(_) => allowed(prior_written, "prior_actors"),
         None => actors.clone(),
     };
-    let pairs = route.pairs.as_ref().or(service.pairs.as_ref()).map(|pairs| {
+    let pairs = pairs_written.map(|pairs| {
         pairs
             .iter()
             .filter_map(|pair| {
@@ -179,7 +188,7 @@ fn delegation(
     });
     Delegation {
         max_depth: usize::from(route.max_depth.or(service.max_depth).unwrap_or(DEFAULT_MAX_DEPTH)),
-        require_actor: route.require_actor.or(service.require_actor).unwrap_or(false),
+        require_actor: route.require_actor.or(service.require_actor).unwrap_or(names_actors),
         actors,
         prior_actors: if unrestricted { PriorActors::Unrestricted } else { PriorActors::Only(prior) },
         pairs,

@@ -158,7 +158,7 @@ pub struct Delegation {
     #[serde(default)]
     #[schemars(range(max = 32))]
     pub max_depth: Option<u8>,
-    /// Refuse tokens without `act`. Default false.
+    /// Refuse tokens without `act`. Default: true where `actors` or `pairs` is written, else false.
     #[serde(default)]
     pub require_actor: Option<bool>,
     /// `spiffe`: the acting agent must be the mTLS peer. Default `none`.

@@ -19,7 +19,7 @@ pub struct Decoded<'a> {
     pub grpc: bool,
     /// `x-request-id`, the caller's word: for finding records, never for deciding.
     pub request_id: Option<&'a str>,
-    /// From `traceparent` (W3C Trace Context section 3.2.2.3), if it is well formed.
+    /// The trace id field of `traceparent` (W3C Trace Context section 3.2.2.3), if it can be one.
     pub trace_id: Option<&'a str>,
     /// Headers of the request that pretend to be ours, under any spelling.
     pub forged: Vec<&'a str>,
@@ -80,21 +80,20 @@ fn read_header<'a>(key: &'a str, value: &'a [u8], decoded: &mut Decoded<'a>) {
     }
 }
 
-/// As Envoy decides whether to answer with a gRPC status: `application/grpc` alone or with a suffix
-/// of its own. gRPC-Web is answered like any HTTP request.
+/// As Envoy decides whether to answer with a gRPC status: `application/grpc` alone or with a `+`
+/// suffix. gRPC-Web is answered like any HTTP request.
 fn is_grpc(content_type: &[u8]) -> bool {
-    matches!(content_type.split_at_checked(16), Some((start, rest))
-        if start.eq_ignore_ascii_case(b"application/grpc") && matches!(rest.first(), None | Some(b'+' | b';')))
+    content_type.strip_prefix(b"application/grpc").is_some_and(|rest| matches!(rest.first(), None | Some(b'+')))
 }
 
 /// Whether a service could take `key` for one of our headers. CGI-like frameworks fold case and
-/// read `-` and `_` as the same.
+/// turn `-`, `_` and some every character that is no letter or digit into one and the same.
 fn is_ours(key: &str) -> bool {
     key.len() >= IDENTITY_PREFIX.len()
         && key
             .bytes()
             .zip(IDENTITY_PREFIX.bytes())
-            .all(|(found, ours)| found.eq_ignore_ascii_case(&ours) || (found == b'_' && ours == b'-'))
+            .all(|(found, ours)| found.eq_ignore_ascii_case(&ours) || (ours == b'-' && !found.is_ascii_alphanumeric()))
 }
 
 fn trace_id(traceparent: &str) -> Option<&str> {

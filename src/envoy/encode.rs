@@ -5,6 +5,7 @@
 //! what only an earned allow has, and [`deny`], which has no way to say 0.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
@@ -182,7 +183,7 @@ fn actor_name(actor: &Actor, token_issuer: &str) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    utf8_percent_encode(text, ESCAPED).to_string()
+    Cow::from(utf8_percent_encode(text, ESCAPED)).into_owned()
 }
 
 /// A header that replaces whatever the caller sent under its name. The zero value of
@@ -214,12 +215,11 @@ fn metadata(refused: Option<Reason>, told: Told<'_>) -> Struct {
         ("peer", told.findings.peer.as_ref().map(|peer| Cow::Borrowed(peer.as_str()))),
     ];
     let depth = claims.map(|claims| claims.act.actors().len());
-    let mut fields: std::collections::HashMap<String, Value> = fields
-        .into_iter()
-        .filter_map(|(name, value)| {
-            Some((name.to_owned(), Value { kind: Some(Kind::StringValue(value?.into_owned())) }))
-        })
-        .collect();
+    let texts = fields.into_iter().filter_map(|(name, value)| {
+        Some((name.to_owned(), Value { kind: Some(Kind::StringValue(value?.into_owned())) }))
+    });
+    let mut fields = HashMap::with_capacity(12);
+    fields.extend(texts);
     if let Some(depth) = depth {
         #[expect(clippy::cast_precision_loss, reason = "a depth is far below 2^53")]
         let number = Value { kind: Some(Kind::NumberValue(depth as f64)) };

@@ -37,14 +37,14 @@ const DEADLINE: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
 pub struct SealLayer {
-    checker: Checker,
+    checker: Arc<Checker>,
     slots: Arc<Semaphore>,
 }
 
 impl SealLayer {
     /// Seals the answers of `checker`, with at most `concurrency` checks in progress.
     #[must_use]
-    pub fn new(checker: Checker, concurrency: usize) -> Self {
+    pub fn new(checker: Arc<Checker>, concurrency: usize) -> Self {
         Self { checker, slots: Arc::new(Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS))) }
     }
 }
@@ -53,14 +53,14 @@ impl<S> Layer<S> for SealLayer {
     type Service = Seal<S>;
 
     fn layer(&self, inner: S) -> Seal<S> {
-        Seal { inner, checker: self.checker.clone(), slots: Arc::clone(&self.slots) }
+        Seal { inner, checker: Arc::clone(&self.checker), slots: Arc::clone(&self.slots) }
     }
 }
 
 #[derive(Clone, Debug)]
 pub struct Seal<S> {
     inner: S,
-    checker: Checker,
+    checker: Arc<Checker>,
     slots: Arc<Semaphore>,
 }
 
@@ -81,11 +81,11 @@ where
         if request.uri().path() != CHECK {
             return Box::pin(self.inner.call(request));
         }
-        let checker = self.checker.clone();
+        let checker = Arc::clone(&self.checker);
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
             return Box::pin(async move { Ok(unary(&checker.refuse_unseen(Reason::Overloaded))) });
         };
-        let answer = timeout(DEADLINE, AssertUnwindSafe(self.inner.call(request)).catch_unwind());
+        let answer = timeout(time_for(request.headers()), AssertUnwindSafe(self.inner.call(request)).catch_unwind());
         Box::pin(async move {
             let _slot = slot;
             let reason = match answer.await {
@@ -104,6 +104,25 @@ where
             Ok(unary(&checker.refuse_unseen(reason)))
         })
     }
+}
+
+/// How long the answer may take: less than the caller waits (`grpc-timeout`, PROTOCOL-HTTP2: at
+/// most eight digits and a unit), so that what it gets is our refusal.
+fn time_for(headers: &HeaderMap) -> Duration {
+    let asked = headers.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(|text| {
+        let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        let amount = Some(digits).filter(|digits| digits.len() <= 8)?.parse::<u64>().ok()?;
+        match unit {
+            "H" => amount.checked_mul(3600).map(Duration::from_secs),
+            "M" => amount.checked_mul(60).map(Duration::from_secs),
+            "S" => Some(Duration::from_secs(amount)),
+            "m" => Some(Duration::from_millis(amount)),
+            "u" => Some(Duration::from_micros(amount)),
+            "n" => Some(Duration::from_nanos(amount)),
+            _ => None,
+        }
+    });
+    asked.map_or(DEADLINE, |asked| asked.mul_f64(0.9).min(DEADLINE))
 }
 
 /// `message` as a whole unary gRPC response (PROTOCOL-HTTP2: one length-prefixed message, then

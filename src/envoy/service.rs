@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime};
 
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
@@ -41,24 +41,46 @@ impl Authorization for Checker {
     /// Never an error: Envoy hands those to `failure_mode_allow`.
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
         let (started, time) = (Instant::now(), SystemTime::now());
-        let decoded = decode(request.get_ref());
-        let decision = self.decide(&decoded, unix_time(time)).await;
-        Ok(Response::new(self.answer(decision, &decoded, started, time)))
+        let message = request.into_inner();
+        let decoded = decode(&message);
+        let decision = self.evaluate(&decoded, UnixTime::from(time));
+        let Some(issuer) = decision.wants_newer_keys() else {
+            return Ok(Response::new(self.answer(decision, &decoded, started, time)));
+        };
+        // A task of its own: the caller may hang up meanwhile, and its call is recorded all the same.
+        let (checker, issuer) = (self.clone(), issuer.to_owned());
+        let waited =
+            tokio::spawn(async move { checker.decide_with_newer_keys(&message, &issuer, started, time).await });
+        Ok(Response::new(waited.await.unwrap_or_else(|_| self.refuse_unseen(Reason::InternalError))))
+    }
+}
+
+impl Decision {
+    /// The issuer whose token names a key that is not known.
+    fn wants_newer_keys(&self) -> Option<&str> {
+        match self.outcome {
+            Err(Reason::KeyUnknown) => self.findings.token.claims().map(|claims| claims.issuer.as_ref()),
+            Ok(_) | Err(_) => None,
+        }
     }
 }
 
 impl Checker {
-    /// Decides, fetching the issuer's keys anew if the token names one that is not known.
-    async fn decide(&self, decoded: &Decoded<'_>, now: UnixTime) -> Decision {
-        let decision = self.evaluate(decoded, now);
-        let issuer = decision.findings.token.claims().map(|claims| &claims.issuer);
-        match (&decision.outcome, issuer) {
-            (Err(Reason::KeyUnknown), Some(issuer)) => match self.keys.refetch(issuer).await {
-                Refetch::Done => self.evaluate(decoded, now),
-                Refetch::NotNow => decision,
-            },
-            (Ok(_) | Err(_), _) => decision,
+    /// Decides once more when the issuer's keys have been fetched anew, or after waiting for that
+    /// in vain: they may have changed by another call's wish.
+    async fn decide_with_newer_keys(
+        &self,
+        message: &CheckRequest,
+        issuer: &str,
+        started: Instant,
+        time: SystemTime,
+    ) -> CheckResponse {
+        match self.keys.refetch(issuer).await {
+            Refetch::Done | Refetch::NotNow => {}
         }
+        let decoded = decode(message);
+        let decision = self.evaluate(&decoded, UnixTime::from(time));
+        self.answer(decision, &decoded, started, time)
     }
 
     /// One evaluation and its claim. A panic in either refuses this call and no other.
@@ -125,7 +147,10 @@ impl Checker {
     }
 
     fn record(&self, facts: &Facts<'_>) -> Result<Receipt, RecordRefused> {
-        let receipt = Record::new(facts).to_line().map_err(|_| RecordRefused).and_then(|line| self.audit.accept(line));
+        let receipt = Record::new(facts)
+            .to_line()
+            .map_err(|_| RecordRefused)
+            .and_then(|line| self.audit.accept(line, facts.refused.is_some()));
         if receipt.is_err() {
             self.metrics.record_refused();
         }
@@ -137,11 +162,4 @@ impl Checker {
     pub(super) fn refuse_unseen(&self, reason: Reason) -> CheckResponse {
         self.answer(self.refusal(reason), &Decoded::default(), Instant::now(), SystemTime::now())
     }
-}
-
-fn unix_time(time: SystemTime) -> UnixTime {
-    // A clock before 1970 makes every token expired or from the future.
-    let secs =
-        time.duration_since(UNIX_EPOCH).map_or(i64::MAX, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
-    UnixTime::from_secs(secs)
 }

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::fetch::fetch;
-use crate::authz::Algorithm;
+use crate::authz::{Algorithm, UnixTime};
 use crate::config::{KeySource, RemoteKeys, Settings};
 use crate::live::Live;
 use crate::metrics::Metrics;
@@ -265,5 +265,5 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn unix_now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+    UnixTime::from(SystemTime::now()).as_secs()
 }

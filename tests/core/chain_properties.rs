@@ -22,6 +22,10 @@ fn delegation_rules_as_a_table() {
         // Required.
         ("{ require_actor: true }", &[], Some(Reason::ActorRequired)),
         ("{ require_actor: true }", &["planner"], None),
+        // Who lists actors or pairs means that nobody else calls.
+        ("{ actors: [planner] }", &[], Some(Reason::ActorRequired)),
+        ("{ pairs: [{ subject: alice, actor: planner }] }", &[], Some(Reason::ActorRequired)),
+        ("{ actors: [planner], require_actor: false }", &[], None),
         // Current actor.
         ("{}", &["stranger"], Some(Reason::ActorNotAllowed)),
         ("{ actors: [planner] }", &["researcher"], Some(Reason::ActorNotAllowed)),

@@ -90,3 +90,12 @@ fn what_is_not_a_configuration_at_all_is_refused() {
     }
     assert!(load_text(&bomb, Path::new("/")).is_err());
 }
+
+#[test]
+fn a_field_without_a_value_is_a_fault_and_never_a_default() {
+    let found = faults(
+        "listen: unix:/x\nissuers:\nservices:\n  - name: s\n    audience: a\n    delegation:\n      actors:\n      # - planner\n    routes: []\n",
+    );
+    assert!(found.contains("services[0].delegation.actors: found nothing"), "{found}");
+    assert!(found.contains("issuers: found nothing"), "{found}");
+}

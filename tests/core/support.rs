@@ -35,6 +35,8 @@ services:
       - { name: list, match: { method: GET, path: /invoices }, scopes: ["invoices:read"] }
       - { name: create, match: { method: POST, path: /invoices }, scopes: ["invoices:read", "invoices:write"] }
       - { name: pay, match: { method: POST, path: "/invoices/{id}/pay" }, scopes: ["invoices:read"], single_use: true }
+      - { name: thing, match: { method: GET, path: "/things/{id}" }, scopes: ["invoices:read"] }
+      - { name: cancel, match: { method: GET, path: "/things/{id}:cancel" }, scopes: ["things:cancel"] }
 $extra
 "#;
 

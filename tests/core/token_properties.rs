@@ -78,3 +78,21 @@ fn checks_after_the_one_that_refuses_are_not_reached() {
     assert!(evaluation.trail.iter().skip(refused + 1).all(|(_, verdict)| verdict == Verdict::NotReached));
     assert!(evaluation.trail.iter().take(refused).all(|(_, verdict)| verdict == Verdict::Passed));
 }
+
+#[test]
+fn an_escape_of_a_character_that_tells_routes_apart_is_refused() {
+    let state = state("{}", "");
+    let good = token().actors(["planner"]).sign(&KEY).unwrap();
+    let refusal = |path: &str| match ask(&state, "GET", path, &good, None).outcome {
+        Outcome::Refused(reason) => Some(reason),
+        Outcome::Permitted(_) | Outcome::MustClaim(_) => None,
+    };
+    // `/things/{id}` and `/things/{id}:cancel` (another scope).
+    assert_eq!(refusal("/things/7"), None);
+    assert_eq!(refusal("/things/7:cancel"), Some(Reason::ScopeMissing));
+    assert_eq!(refusal("/things/7%3Acancel"), Some(Reason::PathAmbiguous));
+    assert_eq!(refusal("/things/alice%40example.com"), None, "no template holds an `@`");
+    for path in ["/things/7%3Fx", "/things/7%23x", "/things/7%3Bx"] {
+        assert_eq!(refusal(path), Some(Reason::PathAmbiguous), "{path}");
+    }
+}

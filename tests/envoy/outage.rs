@@ -73,6 +73,12 @@ async fn a_stuck_hopgate_refuses_within_envoys_timeout() {
     let mut mesh = Mesh::start(Plan::new(), true).await;
     let token = mesh.gate.token();
     mesh.gate.service.signal(Signal::STOP);
+    let stat = format!("/proc/{}/stat", mesh.gate.service.id());
+    eventually("the process to stand still", async || {
+        let stat = std::fs::read_to_string(&stat).expect("a process");
+        stat.contains(") T ").then_some(())
+    })
+    .await;
     let started = Instant::now();
     let response = mesh.get("/open", &token);
     assert_eq!((response.status, response.text()), (503, String::new()));

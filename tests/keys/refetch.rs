@@ -50,8 +50,8 @@ async fn flood(gate: &Gate, issuer: &str, span: Duration) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_unknown_kids_fetches_once_per_cool_down_whatever_the_set_holds() {
-    let (good, key) = (KeyServer::start().await, new_key());
-    let then = |reply: Reply| {
+    let key = new_key();
+    let then = |fails: bool, reply: Reply| {
         let jwk = key.jwk().clone();
         async move {
             let server = KeyServer::start().await;
@@ -61,23 +61,26 @@ async fn a_flood_of_unknown_kids_fetches_once_per_cool_down_whatever_the_set_hol
             server.reply("/jwks", reply);
             let sent = flood(&gate, &server.issuer(), Duration::from_secs(5)).await;
             assert!(sent > 200, "{sent}");
+            // In 5 s: the first one, those of two cool-downs, and after a failure hopgate's own
+            // retries at growing distances, which no caller can hasten.
             let asked = server.asked_at("/jwks");
-            assert!((2..=4).contains(&asked.len()), "{asked:?}");
+            let most = if fails { 6 } else { 4 };
+            assert!((2..=most).contains(&asked.len()), "{asked:?}");
             for pair in asked.windows(2) {
-                assert!(pair[1] - pair[0] > Duration::from_millis(1800), "{:?}", pair[1] - pair[0]);
+                let least = if fails { 900 } else { 1800 };
+                assert!(pair[1] - pair[0] > Duration::from_millis(least), "{:?}", pair[1] - pair[0]);
             }
             gate.get("/open", &token(&server.issuer(), &new_key())).await.verdict()
         }
     };
     let verdicts = tokio::join!(
-        then(Reply::Json(json!({ "keys": [key.jwk()] }).to_string())),
-        then(Reply::Json(r#"{"keys":[]}"#.to_owned())),
-        then(Reply::Status(500, String::new())),
-        then(Reply::Close),
-        then(Reply::Hang),
+        then(false, Reply::Json(json!({ "keys": [key.jwk()] }).to_string())),
+        then(true, Reply::Json(r#"{"keys":[]}"#.to_owned())),
+        then(true, Reply::Status(500, String::new())),
+        then(true, Reply::Close),
+        then(true, Reply::Hang),
     );
     assert_eq!(verdicts, (UNKNOWN.into(), UNKNOWN.into(), UNKNOWN.into(), UNKNOWN.into(), UNKNOWN.into()));
-    drop(good);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,7 +120,7 @@ async fn a_refetch_from_an_endpoint_that_hangs_makes_nobody_wait_long() {
     let asked = Instant::now();
     assert_eq!(verdict(&gate, &server.issuer(), &new_key()).await, UNKNOWN);
     // Envoy gives up after 200 ms unless told otherwise; a busy machine is allowed some more.
-    assert!(asked.elapsed() < Duration::from_millis(1000), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
     assert_eq!(verdict(&gate, &server.issuer(), &key).await, "ok", "known keys go on");
 }
 

@@ -7,6 +7,7 @@
 //! | its decision record of an answer | [`Gate::record`] |
 //! | an authorization server that misbehaves on command | [`keyserver::KeyServer`] |
 //! | a real Envoy in front, with a service that echoes behind | [`mesh::Mesh`] |
+//! | to send it bytes that are no check, or half of one | [`raw`] |
 //! | to send an HTTP request byte by byte | [`http`] |
 
 #![allow(dead_code, reason = "every test binary uses its own part of the harness")]
@@ -17,6 +18,7 @@ pub(crate) mod http;
 pub(crate) mod keyserver;
 pub(crate) mod mesh;
 pub(crate) mod plan;
+pub(crate) mod raw;
 pub(crate) mod tokens;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
