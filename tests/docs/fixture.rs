@@ -92,7 +92,7 @@ impl Fixture {
 pub(crate) fn written(line: Vec<u8>) -> (Receipt, Vec<u8>) {
     let sink = Sink::default();
     let (log, thread) = audit::start(sink.clone(), 1).unwrap();
-    let receipt = log.accept(line).unwrap();
+    let receipt = log.accept(line, false).unwrap();
     drop(log);
     thread.join().unwrap().unwrap();
     let bytes = sink.0.lock().unwrap().clone();
