@@ -1,7 +1,7 @@
 # What a contributor runs. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo bench fmt lint fuzz-build
+.PHONY: help build test demo bench fmt lint fuzz-build fuzz
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +38,22 @@ lint: ## Formatting, clippy, docs, dependencies and the Dockerfile, as CI has th
 	testbed/install-tools.sh cargo-deny hadolint
 	.local/bin/cargo-deny --locked check bans licenses sources
 	.local/bin/hadolint Dockerfile
+	$(fuzz-lock)
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
+	CARGO_TARGET_DIR=target cargo clippy --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings
+
+# The fuzz crate's own workspace is resolved to the very versions that hopgate is locked to.
+fuzz-lock = cp Cargo.lock fuzz/Cargo.lock
 
 fuzz-build: ## Every fuzz target compiles (cargo-fuzz; nightly's flags on stable)
 	testbed/install-tools.sh cargo-fuzz
+	$(fuzz-lock)
 	RUSTC_BOOTSTRAP=1 .local/bin/cargo-fuzz fuzz build
+
+FUZZ_SECONDS ?= 60
+fuzz: fuzz-build ## Run every fuzz target, each for FUZZ_SECONDS=60; what it finds is in fuzz/artifacts
+	for target in $$(.local/bin/cargo-fuzz fuzz list); do \
+	  mkdir -p fuzz/corpus/$$target && \
+	  RUSTC_BOOTSTRAP=1 .local/bin/cargo-fuzz fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -max_len=65536 || exit 1; \
+	done

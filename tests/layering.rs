@@ -45,7 +45,7 @@ const CORE_CRATES: [&str; 10] = [
 ];
 
 /// What no line of the core may say.
-const NOT_IN_CORE: [&str; 20] = [
+const NOT_IN_CORE: [&str; 19] = [
     "crate::",
     "tokio",
     "tonic",
@@ -63,8 +63,7 @@ const NOT_IN_CORE: [&str; 20] = [
     "std::process",
     "std::thread",
     "std::io",
-    "SystemTime",
-    "Instant",
+    "::now(",
     "async ",
 ];
 

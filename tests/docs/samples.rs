@@ -163,7 +163,7 @@ fn trying_it_by_hand_goes_as_the_readme_says() {
     let of_readme = |kind: &str| blocks_of(kind).into_iter().filter(|block| block.place.starts_with("README.md"));
     let config = of_readme(CONFIG).next().unwrap().text;
     fs::write(folder.path().join("hopgate.yaml"), config).unwrap();
-    let script = of_readme("sh").last().unwrap().text;
+    let script = of_readme("sh").next_back().unwrap().text;
     let hopgate = Path::new(env!("CARGO_BIN_EXE_hopgate")).parent().unwrap();
     let path = format!("{}:{}", hopgate.display(), std::env::var("PATH").unwrap_or_default());
     let output =
