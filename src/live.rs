@@ -19,7 +19,7 @@ pub struct State {
 
 impl State {
     /// The state `settings` ask for. Issuers whose keys are fetched keep those of `previous` until
-    /// new ones arrive, if they come from the same place and the same algorithms are allowed.
+    /// new ones arrive, if they come from the same place.
     #[must_use]
     pub fn new(settings: &Settings, verified: Arc<VerifiedTokens>, previous: Option<&State>) -> Self {
         let issuers: HashMap<_, _> = settings
@@ -56,7 +56,9 @@ impl State {
     fn keys_for(&self, configured: &IssuerSettings) -> Option<Arc<KeySet>> {
         let known = self.snapshot.issuer(&configured.issuer.name)?;
         let same_place = self.key_sources.get(&known.name)?.same_place(&configured.keys);
-        (same_place && known.algorithms == configured.issuer.algorithms).then(|| known.keys.clone())?
+        // A key is used for its own algorithm and only if that is allowed now, so the keys may stay
+        // while the list changes.
+        same_place.then(|| known.keys.clone())?
     }
 }
 

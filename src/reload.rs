@@ -19,6 +19,8 @@ use crate::metrics::Metrics;
 
 /// Writers touch a file several times; what they mean is there when they pause.
 const SETTLE: Duration = Duration::from_millis(100);
+/// Most pauses waited for; somebody who never pauses is not waited for any longer.
+const MAX_SETTLES: usize = 10;
 /// Looked at this often even if no event came: some file systems send none.
 const SAFETY_NET: Duration = Duration::from_secs(10);
 
@@ -60,8 +62,12 @@ impl Reloader {
                 _ = hangup.recv() => {}
                 () = tokio::time::sleep(SAFETY_NET) => {}
             }
-            tokio::time::sleep(SETTLE).await;
-            while woken.try_recv().is_ok() {}
+            for _ in 0..MAX_SETTLES {
+                tokio::time::sleep(SETTLE).await;
+                if woken.try_recv().is_err() {
+                    break;
+                }
+            }
             let file = self.file.clone();
             let loaded = tokio::task::spawn_blocking(move || config::load(&file)).await.map_err(io::Error::other)?;
             match loaded {

@@ -32,8 +32,16 @@ use crate::readiness::Readiness;
 use crate::reload::Reloader;
 use crate::replay::{MemoryStore, ReplayStore};
 
-/// Checks one connection may have in progress; Envoy opens few connections and many streams.
-const MAX_STREAMS: u32 = 1024;
+/// Checks one connection may have in progress; Envoy opens few connections and many streams. Above
+/// `limits.concurrency`, so that what is too much gets our refusal and not a reset stream.
+const MAX_STREAMS: u32 = 16_384;
+/// Largest metadata of a check, bytes: more than the headers Envoy takes from anybody, which a
+/// tracer may pass on to us. What is larger is answered 431, outside of gRPC.
+const MAX_HEADERS: u32 = 256 * 1024;
+/// Reset streams a connection may leave behind. h2's default (20) ends the connection, to defend a
+/// server from a stranger; our peer is the operator's own Envoy, whose one connection carries
+/// everybody's checks and every caller's resets.
+const MAX_RESETS: usize = 1_000_000;
 const CHECK_SERVICE: &str = "envoy.service.auth.v3.Authorization";
 
 /// Why serving ended.
@@ -166,7 +174,10 @@ impl Tasks {
         let service = AuthorizationServer::from_arc(Arc::clone(&parts.checker)).max_decoding_message_size(limit);
         let router = tonic::transport::Server::builder()
             .max_concurrent_streams(MAX_STREAMS)
-            .layer(SealLayer::new(parts.checker, settings.process.concurrency))
+            .http2_max_header_list_size(MAX_HEADERS)
+            .http2_max_pending_accept_reset_streams(Some(MAX_RESETS))
+            .http2_max_local_error_reset_streams(Some(MAX_RESETS))
+            .layer(SealLayer::new(parts.checker, settings.process.concurrency, settings.process.deadline))
             .add_service(service)
             .add_service(health);
         let mut stopped = stop.subscribe();

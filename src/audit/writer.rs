@@ -109,6 +109,12 @@ impl AuditLog {
         let _ = self.queue.try_send(Message::End);
     }
 
+    /// Whether the record of an allow would be accepted now.
+    #[must_use]
+    pub fn has_room_for_allow(&self) -> bool {
+        !self.shared.broken.load(Ordering::Acquire) && self.has_room(0, false)
+    }
+
     fn has_room(&self, size: usize, refusal: bool) -> bool {
         let share = |all: usize| if refusal { all.div_ceil(2) } else { all };
         self.shared.waiting.load(Ordering::Acquire) < share(self.capacity)

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::faults::Faults;
 use super::files::Files;
@@ -47,6 +48,9 @@ fn process(config: &written::Config, faults: &mut Faults) -> Option<ProcessSetti
     if admin.is_err() {
         faults.add("admin", format_args!("found `{}`, expected an address such as `127.0.0.1:9902`", config.admin));
     }
+    if config.limits.deadline.0 < Duration::from_millis(10) {
+        faults.add("limits.deadline", "must be at least 10ms");
+    }
     let size = |value: u32| usize::try_from(value).ok();
     Some(ProcessSettings {
         listen: listen?,
@@ -59,6 +63,7 @@ fn process(config: &written::Config, faults: &mut Faults) -> Option<ProcessSetti
         concurrency: size(config.limits.concurrency)?,
         message_bytes: size(config.limits.message_bytes)?,
         verified_tokens: size(config.limits.verified_tokens)?,
+        deadline: config.limits.deadline.0,
         drain: config.limits.drain.0,
     })
 }

@@ -42,6 +42,8 @@ pub struct ProcessSettings {
     /// Largest `CheckRequest`, bytes.
     pub message_bytes: usize,
     pub verified_tokens: usize,
+    /// Longest time for one check.
+    pub deadline: Duration,
     pub drain: Duration,
 }
 

@@ -268,6 +268,10 @@ pub struct Limits {
     /// Verified tokens remembered (about 1 KiB each).
     #[schemars(range(min = 1, max = 10_000_000))]
     pub verified_tokens: u32,
+    /// Longest time for one check. Keep it below Envoy's `timeout` (200ms where it says nothing):
+    /// what Envoy gives up on is decided by its `failure_mode_allow`. A check that has waited for
+    /// half of it is answered 503 without more work.
+    pub deadline: Span,
     /// How long calls may finish after SIGTERM.
     pub drain: Span,
 }
@@ -393,6 +397,7 @@ impl Default for Limits {
             message_bytes: 4 * 1024 * 1024,
             token_bytes: 8192,
             verified_tokens: 10_000,
+            deadline: Span(Duration::from_millis(150)),
             drain: Span(Duration::from_secs(10)),
         }
     }

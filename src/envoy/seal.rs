@@ -11,7 +11,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use envoy_types::pb::envoy::service::auth::v3::CheckResponse;
@@ -31,21 +31,19 @@ use crate::authz::Reason;
 /// The one method that is sealed; health and reflection answer as they like.
 const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 
-/// Longest time from a call's headers to its answer. A message that is never finished must not
-/// hold its place for ever; our own waits are far shorter.
-const DEADLINE: Duration = Duration::from_secs(1);
-
 #[derive(Clone, Debug)]
 pub struct SealLayer {
     checker: Arc<Checker>,
     slots: Arc<Semaphore>,
+    deadline: Duration,
 }
 
 impl SealLayer {
-    /// Seals the answers of `checker`, with at most `concurrency` checks in progress.
+    /// Seals the answers of `checker`, with at most `concurrency` checks in progress and none for
+    /// longer than `deadline`: a message that is never finished must not hold its place.
     #[must_use]
-    pub fn new(checker: Arc<Checker>, concurrency: usize) -> Self {
-        Self { checker, slots: Arc::new(Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS))) }
+    pub fn new(checker: Arc<Checker>, concurrency: usize, deadline: Duration) -> Self {
+        Self { checker, deadline, slots: Arc::new(Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS))) }
     }
 }
 
@@ -53,7 +51,22 @@ impl<S> Layer<S> for SealLayer {
     type Service = Seal<S>;
 
     fn layer(&self, inner: S) -> Seal<S> {
-        Seal { inner, checker: Arc::clone(&self.checker), slots: Arc::clone(&self.slots) }
+        Seal { inner, checker: Arc::clone(&self.checker), slots: Arc::clone(&self.slots), deadline: self.deadline }
+    }
+}
+
+/// When a check came, and how long it may wait for its turn.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    since: Instant,
+    until_half: Duration,
+}
+
+impl Patience {
+    /// Whether the check waited for so long that whoever asked may be gone before it is done.
+    /// Under a flood of work the answer that costs nothing is the one that still arrives.
+    pub(super) fn is_over(self) -> bool {
+        self.since.elapsed() > self.until_half
     }
 }
 
@@ -62,6 +75,7 @@ pub struct Seal<S> {
     inner: S,
     checker: Arc<Checker>,
     slots: Arc<Semaphore>,
+    deadline: Duration,
 }
 
 impl<S> Service<Request<Body>> for Seal<S>
@@ -77,7 +91,7 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         if request.uri().path() != CHECK {
             return Box::pin(self.inner.call(request));
         }
@@ -85,13 +99,15 @@ where
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
             return Box::pin(async move { Ok(unary(&checker.refuse_unseen(Reason::Overloaded))) });
         };
-        let answer = timeout(time_for(request.headers()), AssertUnwindSafe(self.inner.call(request)).catch_unwind());
+        let time = time_for(request.headers(), self.deadline);
+        request.extensions_mut().insert(Patience { since: Instant::now(), until_half: time / 2 });
+        let answer = timeout(time, AssertUnwindSafe(self.inner.call(request)).catch_unwind());
         Box::pin(async move {
             let _slot = slot;
             let reason = match answer.await {
                 Ok(Ok(Ok(response))) => match Status::from_header_map(response.headers()).map(|status| status.code()) {
                     None | Some(Code::Ok) => return Ok(response),
-                    Some(Code::OutOfRange | Code::ResourceExhausted) => Reason::RequestTooLarge,
+                    Some(Code::OutOfRange) => Reason::RequestTooLarge,
                     Some(_) => Reason::InternalError,
                 },
                 Ok(Err(_panic)) => Reason::InternalError,
@@ -108,7 +124,7 @@ where
 
 /// How long the answer may take: less than the caller waits (`grpc-timeout`, PROTOCOL-HTTP2: at
 /// most eight digits and a unit), so that what it gets is our refusal.
-fn time_for(headers: &HeaderMap) -> Duration {
+fn time_for(headers: &HeaderMap, deadline: Duration) -> Duration {
     let asked = headers.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(|text| {
         let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
         let amount = Some(digits).filter(|digits| digits.len() <= 8)?.parse::<u64>().ok()?;
@@ -122,7 +138,7 @@ fn time_for(headers: &HeaderMap) -> Duration {
             _ => None,
         }
     });
-    asked.map_or(DEADLINE, |asked| asked.mul_f64(0.9).min(DEADLINE))
+    asked.map_or(deadline, |asked| asked.mul_f64(0.9).min(deadline))
 }
 
 /// `message` as a whole unary gRPC response (PROTOCOL-HTTP2: one length-prefixed message, then

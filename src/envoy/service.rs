@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::decode::{Decoded, decode};
 use super::encode::{self, Told};
+use super::seal::Patience;
 use crate::audit::{AuditLog, Facts, Receipt, Record, RecordRefused};
 use crate::authz::{self, Findings, Outcome, Permit, Reason, Trail, UnixTime};
 use crate::clock;
@@ -42,9 +43,10 @@ impl Authorization for Checker {
     /// Never an error: Envoy hands those to `failure_mode_allow`.
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
         let (started, time) = (Instant::now(), SystemTime::now());
+        let late = request.extensions().get::<Patience>().is_some_and(|patience| patience.is_over());
         let message = request.into_inner();
         let decoded = decode(&message);
-        let decision = self.evaluate(&decoded, clock::unix(time));
+        let decision = if late { self.refusal(Reason::Overloaded) } else { self.evaluate(&decoded, clock::unix(time)) };
         let Some(issuer) = decision.wants_newer_keys() else {
             return Ok(Response::new(self.answer(decision, &decoded, started, time)));
         };
@@ -92,6 +94,8 @@ impl Checker {
             let outcome = match evaluation.outcome {
                 Outcome::Permitted(permit) => Ok(permit),
                 Outcome::Refused(reason) => Err(reason),
+                // A token is not used up for a call that would then be refused for want of room.
+                Outcome::MustClaim(_) if !self.audit.has_room_for_allow() => Err(Reason::RecordRefused),
                 Outcome::MustClaim(pending) => {
                     let claimed = self.replay.claim(&pending.claim, now);
                     pending.settle(claimed, &mut evaluation.trail)

@@ -114,7 +114,7 @@ impl KeyKeeper {
             };
             let kept = match before.remove(name) {
                 Some(kept) if kept.keys == *keys && kept.algorithms == *algorithms => kept,
-                Some(kept) if kept.keys.same_place(keys) && kept.algorithms == *algorithms => {
+                Some(kept) if kept.keys.same_place(keys) => {
                     // Its keys stay, as old as they are.
                     let last_good = lock(&kept.shared.pace).last_good;
                     self.keep(name, keys, algorithms, last_good)

@@ -83,6 +83,7 @@ impl Plan {
                 ],
             }],
             "replay": { "accept_tokens_issued_before_start": true },
+            "limits": { "deadline": "1s" },
         });
         Self { dir, admin, key, config }
     }
