@@ -25,6 +25,9 @@ const BATCH: usize = 64 * 1024;
 /// finds many. The queue must hold what arrives meanwhile.
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// Pause between two tries to write to a full disk.
+const RETRY: Duration = Duration::from_millis(250);
+
 /// Most bytes of records waiting.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 
@@ -180,9 +183,7 @@ impl<W: Write> Writer<W> {
                     Err(_) => break After::Emptied,
                 }
             };
-            self.sink.write_all(&self.batch)?;
-            self.sink.flush()?;
-            self.batch.clear();
+            self.write_batch()?;
             match after {
                 After::Batch => {}
                 After::Emptied => thread::sleep(PAUSE),
@@ -190,6 +191,31 @@ impl<W: Write> Writer<W> {
             }
         }
         Ok(())
+    }
+
+    /// Writes the batch whole. A full disk may be emptied: until then every call is refused and the
+    /// write tried again. A sink that is gone for good ends the writer, and with it the process.
+    fn write_batch(&mut self) -> io::Result<()> {
+        let mut written = 0;
+        while let Some(rest) = self.batch.get(written..).filter(|rest| !rest.is_empty()) {
+            match self.sink.write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(more) => {
+                    written = written.saturating_add(more);
+                    self.shared.broken.store(false, Ordering::Release);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if may_pass(error.kind()) => {
+                    if !self.shared.broken.swap(true, Ordering::AcqRel) {
+                        tracing::error!(%error, "decision records can't be written now; every call is refused until they can");
+                    }
+                    thread::sleep(RETRY);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.batch.clear();
+        self.sink.flush()
     }
 
     /// Adds `line` with its number and its link to the line before.
@@ -204,6 +230,11 @@ impl<W: Write> Writer<W> {
         self.prev.copy_from_slice(digest::digest(&digest::SHA256, written).as_ref());
         self.batch.push(b'\n');
     }
+}
+
+fn may_pass(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull, WouldBlock};
+    matches!(kind, StorageFull | QuotaExceeded | WouldBlock)
 }
 
 #[cfg(test)]
@@ -279,6 +310,34 @@ mod tests {
             let _receipt = log.accept(b"{}".to_vec(), false).expect("room for an allow");
             assert!(matches!(log.accept(b"{}".to_vec(), true), Err(RecordRefused)));
         }
+    }
+
+    /// Full for as long as it is told so.
+    struct Disk(Sink, Arc<AtomicBool>);
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.1.load(Ordering::Acquire) { Err(io::ErrorKind::StorageFull.into()) } else { self.0.write(bytes) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_full_disk_refuses_and_loses_nothing_that_was_accepted() {
+        let (sink, full) = (Sink::default(), Arc::new(AtomicBool::new(true)));
+        let (log, thread) = start(Disk(sink.clone(), Arc::clone(&full)), 16).expect("a thread");
+        let _receipt = log.accept(b"{}".to_vec(), false).expect("room");
+        while !log.shared.broken.load(Ordering::Acquire) {
+            thread::yield_now();
+        }
+        assert!(matches!(log.accept(b"{}".to_vec(), false), Err(RecordRefused)));
+        full.store(false, Ordering::Release);
+        log.close();
+        thread.join().expect("no panic").expect("written");
+        assert_eq!(sink.0.lock().expect("unpoisoned").iter().filter(|byte| **byte == b'\n').count(), 1);
     }
 
     #[test]

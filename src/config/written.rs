@@ -248,7 +248,7 @@ pub struct Audit {
     /// What happens to a call whose record finds no room.
     pub on_overflow: OnOverflow,
     /// Records waiting to be written.
-    #[schemars(range(min = 1, max = 1_000_000))]
+    #[schemars(range(min = 64, max = 1_000_000))]
     pub queue: u32,
 }
 
