@@ -337,7 +337,8 @@ mod tests {
         full.store(false, Ordering::Release);
         log.close();
         thread.join().expect("no panic").expect("written");
-        assert_eq!(sink.0.lock().expect("unpoisoned").iter().filter(|byte| **byte == b'\n').count(), 1);
+        let text = String::from_utf8(sink.0.lock().expect("unpoisoned").clone()).expect("UTF-8");
+        assert_eq!(text.lines().count(), 1);
     }
 
     #[test]

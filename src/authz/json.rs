@@ -23,10 +23,10 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     Ok(value)
 }
 
-/// As [`parse`], for a document that must be an object.
+/// As `parse`, for a document that must be an object.
 ///
 /// # Errors
-/// As [`parse`], or a value of another kind.
+/// As `parse`, or a value of another kind.
 pub fn parse_object(bytes: &[u8]) -> Result<Object, serde_json::Error> {
     match parse(bytes)? {
         Value::Object(object) => Ok(object),

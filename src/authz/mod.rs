@@ -4,9 +4,9 @@
 //! module waits, reads a clock, a file or the environment, or knows of Envoy; a test holds that.
 //! The one memory it has, [`VerifiedTokens`], only saves repeating a signature check.
 //!
-//! The straight line: [`request`] → [`path`] → [`route`] → [`credential`] → [`verified`] (which
-//! reads [`jws`], [`claims`] and [`keys`]) → [`lifetime`] → [`audience`] → [`delegation`] →
-//! [`scopes`] → a [`Permit`], or a [`Claim`] to settle first.
+//! The straight line: `request` → `path` → `route` → `credential` → `verified` (which
+//! reads `jws`, `claims` and `keys`) → `lifetime` → `audience` → `delegation` →
+//! `scopes` → a [`Permit`], or a [`Claim`] to settle first.
 
 #![deny(clippy::disallowed_methods)]
 

@@ -22,8 +22,8 @@ pub(super) fn check(route: &Route, agents: &Agents, claims: &Claims, chain: &Cha
 fn below_every_ceiling(route: &Route, agents: &Agents, claims: &Claims, chain: &Chain, scope: &str) -> bool {
     let allows = |index| agents.get(index).is_some_and(|agent| agent.ceiling.allows(scope));
     match &claims.act {
-        // Reached only where delegation is merely observed. An unreadable chain could hold anyone,
-        // so it holds the agent that may do nothing.
+        // An unreadable chain was refused before; were it not, it could hold anyone, and so it holds
+        // the agent that may do nothing.
         Act::Malformed => false,
         Act::Absent => match claims.client_id.as_deref().and_then(|id| agents.of_client(&claims.issuer, id)) {
             Some(index) => allows(index),

@@ -17,7 +17,7 @@ pub type TokenDigest = [u8; 32];
 /// A token that carries a valid signature of the issuer it names, made with a key of that issuer.
 ///
 /// Its times, audience, scopes and chain are *not* checked by its existence: that is done for
-/// every request. Only [`verify`] makes one.
+/// every request. Only `verify` makes one.
 #[derive(Debug)]
 pub struct VerifiedToken {
     claims: Claims,

@@ -1,6 +1,6 @@
 //! Configuration: one YAML file, read whole or refused whole.
 //!
-//! [`written`] is what an operator writes; [`settings`] is what the program uses; [`load`] turns
+//! [`written`] is what an operator writes; `settings` is what the program uses; [`load`] turns
 //! the first into the second and reports every fault at once.
 
 mod build;

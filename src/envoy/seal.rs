@@ -100,7 +100,7 @@ where
             return Box::pin(async move { Ok(unary(&checker.refuse_unseen(Reason::Overloaded))) });
         };
         let time = time_for(request.headers(), self.deadline);
-        request.extensions_mut().insert(Patience { since: Instant::now(), until_half: time / 2 });
+        request.extensions_mut().insert(Patience { since: Instant::now(), until_half: time.mul_f64(0.5) });
         let answer = timeout(time, AssertUnwindSafe(self.inner.call(request)).catch_unwind());
         Box::pin(async move {
             let _slot = slot;

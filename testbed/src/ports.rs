@@ -54,8 +54,6 @@ pub fn wait_for_unix(path: &Path, within: Duration) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::expect_used, reason = "a failed expectation is a failed test")]
-
     use std::os::unix::net::UnixListener;
     use std::thread;
 

@@ -48,8 +48,6 @@ pub(crate) fn check_length(path: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::expect_used, reason = "a failed expectation is a failed test")]
-
     use std::os::unix::net::UnixListener;
 
     use super::*;

@@ -133,8 +133,9 @@ fn the_ceiling_of_every_agent_in_the_chain_holds() {
 
 #[test]
 fn the_caller_must_be_the_acting_agent() {
+    type Row = (&'static [&'static str], &'static str, Option<&'static str>, Option<Reason>);
     let state = state("{ bind_caller: spiffe }", "");
-    let rows: &[(&[&str], &str, Option<&str>, Option<Reason>)] = &[
+    let rows: &[Row] = &[
         (&["planner"], "app", Some("spiffe://td/planner"), None),
         (&["researcher", "planner"], "app", Some("spiffe://td/researcher"), None),
         (&["researcher", "planner"], "app", Some("spiffe://td/planner"), Some(Reason::CallerNotActor)),
