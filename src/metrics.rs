@@ -181,7 +181,9 @@ impl Metrics {
         for result in ["success", "failure"] {
             drop(self.fetches.get_or_create_owned(&FetchLabel { issuer: issuer.to_owned(), result }));
         }
-        drop(self.keys.get_or_create_owned(&IssuerLabel { issuer: issuer.to_owned() }));
+        for gauge in [&self.keys, &self.keys_fetched] {
+            drop(gauge.get_or_create_owned(&IssuerLabel { issuer: issuer.to_owned() }));
+        }
     }
 
     /// All metrics in the `OpenMetrics` text format.

@@ -20,6 +20,7 @@ mod socket {
     mod clean;
     mod credentials;
     mod flood;
+    mod hostile_peers;
     mod identity;
     mod jose;
     mod observe;

@@ -43,6 +43,13 @@ pub(super) async fn run(args: Args) -> Exit {
             return Exit::Faults;
         }
     };
+    let unknown = args
+        .jwks
+        .iter()
+        .find(|pair| !settings.issuers.iter().any(|configured| key_file(&configured.issuer.name, pair).is_some()));
+    if let Some(pair) = unknown {
+        return fail(format_args!("`--jwks {pair}` names none of `issuers`, expected ISSUER=FILE"));
+    }
     let message = match args.request.message() {
         Ok(message) => message,
         Err(error) => return fail(error),
@@ -58,9 +65,14 @@ pub(super) async fn run(args: Args) -> Exit {
     explain(&settings, &live.load(), &decoded, time)
 }
 
+/// The file of a `--jwks ISSUER=FILE` that is about `issuer`.
+fn key_file<'a>(issuer: &str, pair: &'a str) -> Option<&'a str> {
+    pair.strip_prefix(issuer)?.strip_prefix('=')
+}
+
 async fn give_keys(live: &Live, configured: &config::IssuerSettings, given: &[String]) -> Result<(), String> {
     let issuer = &configured.issuer;
-    let file = given.iter().find_map(|pair| pair.strip_prefix(issuer.name.as_ref())?.strip_prefix('='));
+    let file = given.iter().find_map(|pair| key_file(&issuer.name, pair));
     let keys = match (&configured.keys, file) {
         (_, Some(file)) => {
             let bytes = std::fs::read(file).map_err(|error| format!("can't read `{file}`: {error}"))?;

@@ -4,12 +4,14 @@
 //! the first into the second and reports every fault at once.
 
 mod build;
+mod defaults;
 mod faults;
 mod files;
 mod issuers;
 mod parse;
 mod services;
 mod settings;
+mod span;
 pub mod written;
 
 use std::path::Path;

@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::span::Span;
 
 /// hopgate's configuration file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -345,62 +347,6 @@ pub enum AuditDestination {
 #[serde(rename_all = "lowercase")]
 pub enum OnOverflow {
     Deny,
-}
-
-/// A span of time as people write it: `30s`, `15m`, `24h`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span(pub Duration);
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        humantime::parse_duration(&text).map(Self).map_err(serde::de::Error::custom)
-    }
-}
-
-impl JsonSchema for Span {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Span".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "description": "A span of time: a number and one of ms, s, m, h, d.",
-            "pattern": "^[0-9]+(ms|s|m|h|d)$",
-        })
-    }
-}
-
-impl Default for Upstream {
-    fn default() -> Self {
-        Self { forward_token: false, identity_headers: true }
-    }
-}
-
-impl Default for Replay {
-    fn default() -> Self {
-        Self { store: ReplayStore::Memory, capacity: 1_000_000, accept_tokens_issued_before_start: false }
-    }
-}
-
-impl Default for Audit {
-    fn default() -> Self {
-        Self { destination: AuditDestination::Stdout, on_overflow: OnOverflow::Deny, queue: 8192 }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            concurrency: 1024,
-            message_bytes: 4 * 1024 * 1024,
-            token_bytes: 8192,
-            verified_tokens: 10_000,
-            deadline: Span(Duration::from_millis(150)),
-            drain: Span(Duration::from_secs(10)),
-        }
-    }
 }
 
 fn default_socket_mode() -> String {

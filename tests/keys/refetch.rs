@@ -209,3 +209,20 @@ async fn an_issuer_taken_out_of_the_configuration_opens_nothing_any_more() {
     })
     .await;
 }
+
+/// Who hangs up while hopgate waits for newer keys has asked all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_given_up_while_keys_are_fetched_is_recorded() {
+    let (server, key) = (KeyServer::start().await, new_key());
+    server.keys(&[key.jwk()]);
+    let mut gate = plan(&server, &json!({ "cooldown": "1s" })).start();
+    gate.until_ready().await;
+    server.reply("/jwks", Reply::Hang);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let call = Call::get("/open").bearer(&token(&server.issuer(), &new_key())).header("x-request-id", "given-up");
+    let mut client = gate.client();
+    let given_up = tokio::time::timeout(Duration::from_millis(30), client.check(call.message())).await;
+    assert!(given_up.is_err(), "it waits for the keys");
+    let record = gate.record_where(|record| record["request_id"] == "given-up");
+    assert_eq!(record["reason"], "key_unknown");
+}

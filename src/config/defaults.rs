@@ -1,0 +1,37 @@
+//! What holds where an operator writes nothing; the sections that may be left out whole.
+
+use std::time::Duration;
+
+use super::span::Span;
+use super::written::{Audit, AuditDestination, Limits, OnOverflow, Replay, ReplayStore, Upstream};
+
+impl Default for Upstream {
+    fn default() -> Self {
+        Self { forward_token: false, identity_headers: true }
+    }
+}
+
+impl Default for Replay {
+    fn default() -> Self {
+        Self { store: ReplayStore::Memory, capacity: 1_000_000, accept_tokens_issued_before_start: false }
+    }
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { destination: AuditDestination::Stdout, on_overflow: OnOverflow::Deny, queue: 8192 }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            concurrency: 1024,
+            message_bytes: 4 * 1024 * 1024,
+            token_bytes: 8192,
+            verified_tokens: 10_000,
+            deadline: Span(Duration::from_millis(150)),
+            drain: Span(Duration::from_secs(10)),
+        }
+    }
+}
