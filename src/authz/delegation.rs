@@ -144,16 +144,11 @@ impl PairSubject {
 /// Without delegation the acting party is the client that obtained the token. That infers no
 /// delegation; it only asks the client to be who it says.
 pub(super) fn check_caller(
-    rule: &Delegation,
     agents: &Agents,
     claims: &Claims,
     chain: &Chain,
     peer: Option<&SpiffeId>,
 ) -> Result<(), Reason> {
-    match rule.bind_caller {
-        BindCaller::No => return Ok(()),
-        BindCaller::Spiffe => {}
-    }
     let peer = peer.ok_or(Reason::PeerUnknown)?;
     let acting = match &claims.act {
         Act::Malformed => None,

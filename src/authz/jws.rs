@@ -28,15 +28,12 @@ pub(super) struct Header {
 }
 
 impl<'a> Jws<'a> {
-    /// Decodes `token` if it is at most `limit` bytes.
+    /// Decodes `token`, whose length was checked.
     ///
     /// RFC 8725bis section 3.14: a legal JWT holds only the base64url alphabet and dots. Segments
     /// are decoded canonically, so one signature has one spelling. An empty signature is left to
     /// fail as what it is, an algorithm nobody allows or a signature that does not match.
-    pub(super) fn decode(token: &'a str, limit: usize) -> Result<Self, Reason> {
-        if token.len() > limit {
-            return Err(Reason::TokenTooLarge);
-        }
+    pub(super) fn decode(token: &'a str) -> Result<Self, Reason> {
         let (message, signature) = token.rsplit_once('.').ok_or(Reason::TokenMalformed)?;
         let (header, payload) = message.split_once('.').ok_or(Reason::TokenMalformed)?;
         if payload.contains('.') {

@@ -99,7 +99,7 @@ impl Walk<'_> {
             BindCaller::No => self.trail.set(Check::Caller, Verdict::NotAsked),
             BindCaller::Spiffe => {
                 let peer = self.findings.peer.as_ref();
-                let result = delegation::check_caller(&route.delegation, &snapshot.agents, claims, &chain, peer);
+                let result = delegation::check_caller(&snapshot.agents, claims, &chain, peer);
                 self.enforce(Check::Caller, result)?;
             }
         }

@@ -11,7 +11,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use envoy_types::pb::envoy::service::auth::v3::CheckResponse;
@@ -25,6 +25,7 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
+use super::patience::{Patience, time_for};
 use super::service::Checker;
 use crate::authz::Reason;
 
@@ -52,21 +53,6 @@ impl<S> Layer<S> for SealLayer {
 
     fn layer(&self, inner: S) -> Seal<S> {
         Seal { inner, checker: Arc::clone(&self.checker), slots: Arc::clone(&self.slots), deadline: self.deadline }
-    }
-}
-
-/// When a check came, and how long it may wait for its turn.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    since: Instant,
-    until_half: Duration,
-}
-
-impl Patience {
-    /// Whether the check waited for so long that whoever asked may be gone before it is done.
-    /// Under a flood of work the answer that costs nothing is the one that still arrives.
-    pub(super) fn is_over(self) -> bool {
-        self.since.elapsed() > self.until_half
     }
 }
 
@@ -100,7 +86,7 @@ where
             return Box::pin(async move { Ok(unary(&checker.refuse_unseen(Reason::Overloaded))) });
         };
         let time = time_for(request.headers(), self.deadline);
-        request.extensions_mut().insert(Patience { since: Instant::now(), until_half: time.mul_f64(0.5) });
+        request.extensions_mut().insert(Patience::of(time));
         let answer = timeout(time, AssertUnwindSafe(self.inner.call(request)).catch_unwind());
         Box::pin(async move {
             let _slot = slot;
@@ -120,25 +106,6 @@ where
             Ok(unary(&checker.refuse_unseen(reason)))
         })
     }
-}
-
-/// How long the answer may take: less than the caller waits (`grpc-timeout`, PROTOCOL-HTTP2: at
-/// most eight digits and a unit), so that what it gets is our refusal.
-fn time_for(headers: &HeaderMap, deadline: Duration) -> Duration {
-    let asked = headers.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(|text| {
-        let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-        let amount = Some(digits).filter(|digits| digits.len() <= 8)?.parse::<u64>().ok()?;
-        match unit {
-            "H" => amount.checked_mul(3600).map(Duration::from_secs),
-            "M" => amount.checked_mul(60).map(Duration::from_secs),
-            "S" => Some(Duration::from_secs(amount)),
-            "m" => Some(Duration::from_millis(amount)),
-            "u" => Some(Duration::from_micros(amount)),
-            "n" => Some(Duration::from_nanos(amount)),
-            _ => None,
-        }
-    });
-    asked.map_or(deadline, |asked| asked.mul_f64(0.9).min(deadline))
 }
 
 /// `message` as a whole unary gRPC response (PROTOCOL-HTTP2: one length-prefixed message, then

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::decode::{Decoded, decode};
 use super::encode::{self, Told};
-use super::seal::Patience;
+use super::patience::Patience;
 use crate::audit::{AuditLog, Facts, Receipt, Record, RecordRefused};
 use crate::authz::{self, Findings, Outcome, Permit, Reason, Trail, UnixTime};
 use crate::clock;
