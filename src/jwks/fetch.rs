@@ -93,7 +93,10 @@ fn jwks_uri(body: &[u8], issuer: &str, insecure: bool) -> Result<Url, String> {
         return Err(format!("it names issuer `{}`", crate::audit::clean(named)));
     }
     let uri = Url::parse(member("jwks_uri")?).map_err(|error| format!("`jwks_uri`: {error}"))?;
-    if is_safe(&uri, insecure) { Ok(uri) } else { Err("`jwks_uri` is not https".to_owned()) }
+    // Plain http on loopback is for issuers that are there themselves: a remote one must not send
+    // us to our own machine.
+    let as_safe = uri.scheme() == "https" || !issuer.starts_with("https:");
+    if as_safe && is_safe(&uri, insecure) { Ok(uri) } else { Err("`jwks_uri` is not https".to_owned()) }
 }
 
 async fn get(keys: &RemoteKeys, url: &Url) -> Result<Vec<u8>, FetchError> {
@@ -124,4 +127,27 @@ fn causes(error: &(dyn std::error::Error + 'static)) -> String {
         next = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_leads_to_https_or_where_the_issuer_itself_is() {
+        let found = |issuer: &str, uri: &str| {
+            let body = serde_json::json!({ "issuer": issuer, "jwks_uri": uri }).to_string();
+            jwks_uri(body.as_bytes(), issuer, false).is_ok()
+        };
+        for (issuer, uri, expected) in [
+            ("https://as.example", "https://keys.example/jwks", true),
+            ("https://as.example", "http://keys.example/jwks", false),
+            ("https://as.example", "http://127.0.0.1:9902/metrics", false),
+            ("https://as.example", "file:///etc/passwd", false),
+            ("http://127.0.0.1:9000", "http://127.0.0.1:9000/jwks", true),
+            ("http://127.0.0.1:9000", "http://keys.example/jwks", false),
+        ] {
+            assert_eq!(found(issuer, uri), expected, "{issuer} {uri}");
+        }
+    }
 }
