@@ -27,8 +27,9 @@ pub async fn bind(listen: &Listen) -> io::Result<Listener> {
     }
 }
 
-/// Binds beside `path`, sets the mode, and moves the socket into place: nobody can connect before
-/// the mode holds, and a socket left by a process that died is replaced.
+/// Binds beside `path`, sets the mode, and moves the socket into place: under its own name it is
+/// never there with another mode, and a socket left by a process that died is replaced. Beside it,
+/// for that moment, the folder's mode and the umask are what keeps others out.
 fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => {
