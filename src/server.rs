@@ -25,6 +25,7 @@ use crate::clock;
 use crate::config::{self, Fault, Settings};
 use crate::envoy::{Checker, SealLayer};
 use crate::jwks::KeyKeeper;
+use crate::kill_switch::KillSwitch;
 use crate::listener::{Listener, bind};
 use crate::live::{Live, State};
 use crate::metrics::Metrics;
@@ -53,6 +54,8 @@ pub enum ServeError {
     Bind { what: String, source: io::Error },
     #[error("can't start the record writer: {0}")]
     Audit(#[source] io::Error),
+    #[error("no key for nonces can be made: {0}")]
+    Random(#[source] io::Error),
     #[error("decision records can't be written: {0}")]
     Records(#[source] io::Error),
     #[error("the {0} task ended early: {1}")]
@@ -82,7 +85,7 @@ pub async fn serve(
         .await
         .map_err(|source| ServeError::Bind { what: format!("{:?}", process.listen), source })?;
     let (log, writer) = audit::start(records, process.audit_queue).map_err(ServeError::Audit)?;
-    let parts = Parts::build(&settings, log);
+    let parts = Parts::build(&settings, log).map_err(ServeError::Random)?;
     tracing::info!(listen = ?process.listen, admin = %process.admin, revision = %settings.revision, "serving");
 
     let readiness = parts.readiness.clone();
@@ -111,10 +114,10 @@ struct Parts {
 }
 
 impl Parts {
-    fn build(settings: &Settings, audit: AuditLog) -> Self {
+    fn build(settings: &Settings, audit: AuditLog) -> io::Result<Self> {
         let process = &settings.process;
         let verified = Arc::new(VerifiedTokens::with_capacity(process.verified_tokens));
-        let live = Arc::new(Live::new(State::new(settings, verified, None)));
+        let live = Arc::new(Live::new(State::first(settings, verified)?));
         let metrics = Arc::new(Metrics::new());
         metrics.reloaded(true);
         let keys = Arc::new(KeyKeeper::new(Arc::clone(&live), Arc::clone(&metrics), process.concurrency / 4));
@@ -129,7 +132,7 @@ impl Parts {
             metrics: Arc::clone(&metrics),
         });
         let readiness = Readiness::new(Arc::clone(&live), Arc::clone(&keys));
-        Self { checker, live, keys, replay, metrics, readiness }
+        Ok(Self { checker, live, keys, replay, metrics, readiness })
     }
 }
 
@@ -157,6 +160,8 @@ impl Tasks {
         set_health(&reporter, ServingStatus::NotServing).await;
         let router = admin::router(Arc::clone(&parts.metrics), parts.readiness.clone());
         background.spawn(async move { ("admin", admin::serve(admin, router).await) });
+        let kill_switch = KillSwitch::new(Arc::clone(&parts.live), Arc::clone(&parts.metrics));
+        background.spawn(async move { ("revocations", outcome(kill_switch.run().await)) });
         let reloader = Reloader {
             file: file.to_owned(),
             live: parts.live,

@@ -39,6 +39,11 @@ impl<'a> Files<'a> {
         }
     }
 
+    /// Where `name` is.
+    pub(super) fn path_of(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
     /// The files read, and a short digest of all they held.
     pub(super) fn finish(self) -> (Vec<PathBuf>, String) {
         let digest = self.hash.finish();
@@ -46,7 +51,7 @@ impl<'a> Files<'a> {
     }
 }
 
-fn read_bounded(file: &Path) -> std::io::Result<Vec<u8>> {
+pub(super) fn read_bounded(file: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = std::fs::File::open(file)?.take(MAX_FILE.saturating_add(1)).read_to_end(&mut bytes)?;
     if read as u64 > MAX_FILE {

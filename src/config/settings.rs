@@ -8,7 +8,9 @@ use std::time::Duration;
 use url::Url;
 
 use super::faults::Fault;
-use crate::authz::{Agents, Enforcement, Issuer, Services};
+use super::revocations::RevocationSettings;
+use super::sender::ProofSettings;
+use crate::authz::{Agents, Enforcement, ForwardedCertificates, Issuer, Services};
 
 /// A configuration that can be served.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub struct Settings {
     pub agents: Arc<Agents>,
     pub services: Services,
     pub enforcement: Enforcement,
+    pub forwarded_certificates: Arc<ForwardedCertificates>,
+    pub revocations: Option<RevocationSettings>,
     /// Longest access token, bytes.
     pub token_limit: usize,
     /// What is allowed and likely a mistake.
@@ -35,6 +39,7 @@ pub struct ProcessSettings {
     pub listen: Listen,
     pub admin: SocketAddr,
     pub replay: ReplaySettings,
+    pub proofs: ProofSettings,
     /// Decision records waiting to be written.
     pub audit_queue: usize,
     /// Checks in progress at once.

@@ -34,8 +34,9 @@ impl MemoryStore {
     }
 }
 
+#[tonic::async_trait]
 impl ReplayStore for MemoryStore {
-    fn claim(&self, claim: &Claim, now: UnixTime) -> Claimed {
+    async fn claim(&self, claim: &Claim, now: UnixTime) -> Claimed {
         // Whole seconds: a token of the very second in which the store began may be older than it.
         if self.remembers_from.is_some_and(|from| claim.issued_at <= from) {
             return Claimed::Unprovable;

@@ -14,9 +14,10 @@ pub use memory::MemoryStore;
 /// - what can't be remembered is not fresh: a full store says [`Claimed::Full`];
 /// - a token issued before the store began to remember is [`Claimed::Unprovable`], unless the
 ///   operator accepts such tokens.
+#[tonic::async_trait]
 pub trait ReplayStore: Send + Sync + std::fmt::Debug {
     /// Claims `claim.key` at the instant `now`.
-    fn claim(&self, claim: &Claim, now: UnixTime) -> Claimed;
+    async fn claim(&self, claim: &Claim, now: UnixTime) -> Claimed;
 
     /// Claims remembered, expired ones that were not swept yet included.
     fn len(&self) -> usize;
