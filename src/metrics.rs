@@ -1,5 +1,6 @@
 //! Prometheus metrics: closed label sets, every series there from the start at zero.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -27,6 +28,8 @@ pub struct Metrics {
     /// 1 while the configuration on disk is the one in force.
     config_current: Gauge,
     replay_entries: Gauge,
+    replay_available: Gauge,
+    replay_failures: Counter,
     keys: Family<IssuerLabel, Gauge>,
     keys_fetched: Family<IssuerLabel, Gauge>,
     fetches: Family<FetchLabel, Counter>,
@@ -91,6 +94,8 @@ impl Metrics {
             reload_failure: reloads.get_or_create_owned(&ResultLabel { result: "failure" }),
             config_current: Gauge::default(),
             replay_entries: Gauge::default(),
+            replay_available: Gauge::default(),
+            replay_failures: Counter::default(),
             keys: Family::default(),
             keys_fetched: Family::default(),
             fetches: Family::default(),
@@ -116,6 +121,16 @@ impl Metrics {
             metrics.config_current.clone(),
         );
         registry.register("replay_entries", "Single-use tokens remembered", metrics.replay_entries.clone());
+        registry.register(
+            "replay_store_available",
+            "1 while single-use tokens can be claimed",
+            metrics.replay_available.clone(),
+        );
+        registry.register(
+            "replay_store_failures",
+            "Claims the replay store did not answer; their calls were refused",
+            metrics.replay_failures.clone(),
+        );
         registry.register("issuer_keys", "Usable keys of an issuer", metrics.keys.clone());
         registry.register(
             "issuer_keys_fetched_timestamp_seconds",
@@ -160,8 +175,11 @@ impl Metrics {
         self.config_current.set(i64::from(taken));
     }
 
-    pub(crate) fn replay_entries(&self, entries: usize) {
-        self.replay_entries.set(i64::try_from(entries).unwrap_or(i64::MAX));
+    /// What the replay store says of itself. `failures` counts from the start.
+    pub(crate) fn replay_store(&self, entries: Option<usize>, available: bool, failures: u64) {
+        self.replay_entries.set(i64::try_from(entries.unwrap_or(0)).unwrap_or(i64::MAX));
+        self.replay_available.set(i64::from(available));
+        self.replay_failures.inner().store(failures, Ordering::Relaxed);
     }
 
     /// The keys of `issuer` now in force: how many, and when they were had (unix seconds).

@@ -66,6 +66,8 @@ pub enum Claimed {
     /// The token is older than the store's memory.
     Unprovable,
     Full,
+    /// The store can't be asked, or did not answer in time; it may have noted the claim.
+    Unavailable,
 }
 
 impl Pending {
@@ -79,6 +81,7 @@ impl Pending {
             Claimed::Used => Err(Reason::TokenReplayed),
             Claimed::Unprovable => Err(Reason::TokenPredatesStore),
             Claimed::Full => Err(Reason::ReplayStoreFull),
+            Claimed::Unavailable => Err(Reason::ReplayStoreUnavailable),
         };
         trail.note(Check::Replay, Mode::Enforce, verdict)?;
         Ok(Permit::earned())

@@ -208,6 +208,7 @@ reasons! {
     /// Issued before this process began to remember: it may have been used then.
     TokenPredatesStore "token_predates_store" Replay InvalidToken "The access token can not be shown to be unused"
     ReplayStoreFull "replay_store_full" Replay Unavailable "Single-use tokens can not be checked now"
+    ReplayStoreUnavailable "replay_store_unavailable" Replay Unavailable "Single-use tokens can not be checked now"
 
     Overloaded "overloaded" Service Unavailable "The authorization service is overloaded"
     /// The message did not come, or its answer was not found, in time.

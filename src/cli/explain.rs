@@ -18,7 +18,7 @@ use crate::envoy::decode::{Decoded, decode};
 use crate::envoy::encode::{self, Told};
 use crate::jwks;
 use crate::live::{Live, State};
-use crate::replay::{MemoryStore, ReplayStore as _};
+use crate::replay::MemoryStore;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -95,7 +95,7 @@ fn explain(settings: &Settings, state: &State, decoded: &Decoded<'_>, time: Syst
         Outcome::Permitted(permit) => Ok(permit),
         Outcome::Refused(reason) => Err(reason),
         Outcome::MustClaim(pending) => {
-            let claimed = MemoryStore::new(1, None).claim(&pending.claim, now);
+            let claimed = MemoryStore::new(1, None).claim_now(&pending.claim, now);
             pending.settle(claimed, &mut trail)
         }
     };

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::faults::Faults;
 use super::files::Files;
-use super::settings::{Listen, ProcessSettings, ReplaySettings, Settings, Upstream};
-use super::{issuers, services, written};
+use super::settings::{Listen, ProcessSettings, Settings, Upstream};
+use super::{issuers, replay, services, written};
 use crate::authz::{Agent, AgentIndex, Agents, Ceiling, Check, Enforcement, SpiffeId, is_scope_token};
 
 /// Builds the settings. Faults land in `faults`; with any, the result is not to be used.
@@ -19,7 +19,7 @@ pub(super) fn build(
     faults: &mut Faults,
     warnings: &mut Faults,
 ) -> Option<Settings> {
-    let process = process(config, faults);
+    let process = process(config, files, faults, warnings);
     let issuers = issuers::build(&config.issuers, files, faults, warnings);
     let agents = agents(config, faults);
     let names = AgentNames::new(&agents);
@@ -42,7 +42,12 @@ pub(super) fn build(
     })
 }
 
-fn process(config: &written::Config, faults: &mut Faults) -> Option<ProcessSettings> {
+fn process(
+    config: &written::Config,
+    files: &mut Files<'_>,
+    faults: &mut Faults,
+    warnings: &mut Faults,
+) -> Option<ProcessSettings> {
     let listen = listen(config, faults);
     let admin = config.admin.parse::<SocketAddr>();
     if admin.is_err() {
@@ -51,14 +56,12 @@ fn process(config: &written::Config, faults: &mut Faults) -> Option<ProcessSetti
     if config.limits.deadline.0 < Duration::from_millis(10) {
         faults.add("limits.deadline", "must be at least 10ms");
     }
+    let replay = replay::build(config, files, faults, warnings);
     let size = |value: u32| usize::try_from(value).ok();
     Some(ProcessSettings {
         listen: listen?,
         admin: admin.ok()?,
-        replay: ReplaySettings {
-            capacity: size(config.replay.capacity)?,
-            accept_tokens_issued_before_start: config.replay.accept_tokens_issued_before_start,
-        },
+        replay: replay?,
         audit_queue: size(config.audit.queue)?,
         concurrency: size(config.limits.concurrency)?,
         message_bytes: size(config.limits.message_bytes)?,

@@ -9,6 +9,7 @@ mod faults;
 mod files;
 mod issuers;
 mod parse;
+mod replay;
 mod services;
 mod settings;
 mod span;
@@ -20,7 +21,8 @@ pub use faults::Fault;
 pub(crate) use issuers::{is_safe, next_generation};
 pub use parse::schema;
 pub use settings::{
-    IssuerSettings, KeyLocation, KeySource, Listen, ProcessSettings, RemoteKeys, ReplaySettings, Settings, Upstream,
+    IssuerSettings, KeyLocation, KeySource, Listen, ProcessSettings, RedisAddress, RedisSettings, RemoteKeys,
+    ReplaySettings, Settings, StoreSettings, Upstream,
 };
 
 use self::faults::Faults;

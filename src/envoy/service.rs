@@ -13,7 +13,7 @@ use super::decode::{Decoded, decode};
 use super::encode::{self, Told};
 use super::patience::Patience;
 use crate::audit::{AuditLog, Facts, Receipt, Record, RecordRefused};
-use crate::authz::{self, Findings, Outcome, Permit, Reason, Trail, UnixTime};
+use crate::authz::{self, Evaluation, Findings, Outcome, Reason, Trail, UnixTime};
 use crate::clock;
 use crate::jwks::{KeyKeeper, Refetch};
 use crate::live::{Live, State};
@@ -35,7 +35,7 @@ struct Decision {
     state: Arc<State>,
     findings: Findings,
     trail: Trail,
-    outcome: Result<Permit, Reason>,
+    outcome: Outcome,
 }
 
 #[tonic::async_trait]
@@ -47,13 +47,12 @@ impl Authorization for Checker {
         let message = request.into_inner();
         let decoded = decode(&message);
         let decision = if late { self.refusal(Reason::Overloaded) } else { self.evaluate(&decoded, clock::unix(time)) };
-        let Some(issuer) = decision.wants_newer_keys() else {
+        if !decision.must_wait() {
             return Ok(Response::new(self.answer(decision, &decoded, started, time)));
-        };
+        }
         // A task of its own: the caller may hang up meanwhile, and its call is recorded all the same.
-        let (checker, issuer) = (self.clone(), issuer.to_owned());
-        let waited =
-            tokio::spawn(async move { checker.decide_with_newer_keys(&message, &issuer, started, time).await });
+        let checker = self.clone();
+        let waited = tokio::spawn(async move { checker.wait_and_answer(&message, decision, started, time).await });
         Ok(Response::new(waited.await.unwrap_or_else(|_| self.refuse_unseen(Reason::InternalError))))
     }
 }
@@ -62,48 +61,42 @@ impl Decision {
     /// The issuer whose token names a key that is not known.
     fn wants_newer_keys(&self) -> Option<&str> {
         match self.outcome {
-            Err(Reason::KeyUnknown) => self.findings.token.claims().map(|claims| claims.issuer.as_ref()),
-            Ok(_) | Err(_) => None,
+            Outcome::Refused(Reason::KeyUnknown) => self.findings.token.claims().map(|claims| claims.issuer.as_ref()),
+            Outcome::Permitted(_) | Outcome::MustClaim(_) | Outcome::Refused(_) => None,
         }
+    }
+
+    fn must_wait(&self) -> bool {
+        matches!(self.outcome, Outcome::MustClaim(_)) || self.wants_newer_keys().is_some()
     }
 }
 
 impl Checker {
     /// Decides once more when the issuer's keys have been fetched anew, or after waiting for that
-    /// in vain: they may have changed by another call's wish.
-    async fn decide_with_newer_keys(
+    /// in vain (they may have changed by another call's wish); then claims, where that is asked.
+    async fn wait_and_answer(
         &self,
         message: &CheckRequest,
-        issuer: &str,
+        mut decision: Decision,
         started: Instant,
         time: SystemTime,
     ) -> CheckResponse {
-        match self.keys.refetch(issuer).await {
-            Refetch::Done | Refetch::NotNow => {}
-        }
         let decoded = decode(message);
-        let decision = self.evaluate(&decoded, clock::unix(time));
+        if let Some(issuer) = decision.wants_newer_keys() {
+            match self.keys.refetch(issuer).await {
+                Refetch::Done | Refetch::NotNow => {}
+            }
+            decision = self.evaluate(&decoded, clock::unix(time));
+        }
+        let decision = self.settle(decision, clock::unix(time)).await;
         self.answer(decision, &decoded, started, time)
     }
 
-    /// One evaluation and its claim. A panic in either refuses this call and no other.
+    /// One evaluation. A panic in it refuses this call and no other.
     fn evaluate(&self, decoded: &Decoded<'_>, now: UnixTime) -> Decision {
         let state = self.live.load();
-        let evaluated = catch_unwind(AssertUnwindSafe(|| {
-            let mut evaluation = authz::evaluate(&state.snapshot, &decoded.request, now);
-            let outcome = match evaluation.outcome {
-                Outcome::Permitted(permit) => Ok(permit),
-                Outcome::Refused(reason) => Err(reason),
-                // A token is not used up for a call that would then be refused for want of room.
-                Outcome::MustClaim(_) if !self.audit.has_room_for_allow() => Err(Reason::RecordRefused),
-                Outcome::MustClaim(pending) => {
-                    let claimed = self.replay.claim(&pending.claim, now);
-                    pending.settle(claimed, &mut evaluation.trail)
-                }
-            };
-            (evaluation.findings, evaluation.trail, outcome)
-        }));
-        if let Ok((findings, trail, outcome)) = evaluated {
+        let evaluated = catch_unwind(AssertUnwindSafe(|| authz::evaluate(&state.snapshot, &decoded.request, now)));
+        if let Ok(Evaluation { findings, trail, outcome }) = evaluated {
             Decision { state, findings, trail, outcome }
         } else {
             tracing::error!("a check panicked; the call was refused");
@@ -111,14 +104,35 @@ impl Checker {
         }
     }
 
+    /// Claims the token of a call that would pass.
+    async fn settle(&self, decision: Decision, now: UnixTime) -> Decision {
+        let Decision { state, findings, mut trail, outcome } = decision;
+        let outcome = match outcome {
+            // A token is not used up for a call that would then be refused for want of room.
+            Outcome::MustClaim(_) if !self.audit.has_room_for_allow() => Outcome::Refused(Reason::RecordRefused),
+            Outcome::MustClaim(pending) => {
+                let claimed = self.replay.claim(&pending.claim, now).await;
+                pending.settle(claimed, &mut trail).map_or_else(Outcome::Refused, Outcome::Permitted)
+            }
+            Outcome::Permitted(_) | Outcome::Refused(_) => outcome,
+        };
+        Decision { state, findings, trail, outcome }
+    }
+
     fn refusal(&self, reason: Reason) -> Decision {
         let (findings, trail) = (Findings::default(), Trail::default());
-        Decision { state: self.live.load(), findings, trail, outcome: Err(reason) }
+        Decision { state: self.live.load(), findings, trail, outcome: Outcome::Refused(reason) }
     }
 
     /// Records the decision, then says it. An allow whose record is not accepted is refused.
     fn answer(&self, decision: Decision, decoded: &Decoded<'_>, started: Instant, time: SystemTime) -> CheckResponse {
         let Decision { state, findings, trail, outcome } = decision;
+        let outcome = match outcome {
+            Outcome::Permitted(permit) => Ok(permit),
+            Outcome::Refused(reason) => Err(reason),
+            // It was never claimed.
+            Outcome::MustClaim(_) => Err(Reason::InternalError),
+        };
         let mut id = Uuid::encode_buffer();
         let decision_id: &str = Uuid::now_v7().hyphenated().encode_lower(&mut id);
         let duration = started.elapsed();
