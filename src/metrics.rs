@@ -1,5 +1,6 @@
 //! Prometheus metrics: closed label sets, every series there from the start at zero.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -28,6 +29,8 @@ pub struct Metrics {
     /// 1 while the configuration on disk is the one in force.
     config_current: Gauge,
     replay_entries: Gauge,
+    replay_available: Gauge,
+    replay_failures: Counter,
     revocations: Gauge,
     /// 1 while the revocation list on disk is the one in force.
     revocations_current: Gauge,
@@ -96,6 +99,8 @@ impl Metrics {
             reload_failure: reloads.get_or_create_owned(&ResultLabel { result: "failure" }),
             config_current: Gauge::default(),
             replay_entries: Gauge::default(),
+            replay_available: Gauge::default(),
+            replay_failures: Counter::default(),
             revocations: Gauge::default(),
             revocations_current: Gauge::default(),
             keys: Family::default(),
@@ -123,6 +128,16 @@ impl Metrics {
             metrics.config_current.clone(),
         );
         registry.register("replay_entries", "Single-use tokens and proofs remembered", metrics.replay_entries.clone());
+        registry.register(
+            "replay_store_available",
+            "1 while single-use tokens can be claimed",
+            metrics.replay_available.clone(),
+        );
+        registry.register(
+            "replay_store_failures",
+            "Claims the replay store did not answer; their calls were refused",
+            metrics.replay_failures.clone(),
+        );
         registry.register("revocations", "Entries of the revocation list in force", metrics.revocations.clone());
         registry.register(
             "revocations_current",
@@ -179,8 +194,11 @@ impl Metrics {
         self.config_current.set(i64::from(taken));
     }
 
-    pub(crate) fn replay_entries(&self, entries: usize) {
-        self.replay_entries.set(i64::try_from(entries).unwrap_or(i64::MAX));
+    /// What the replay store says of itself. `failures` counts from the start.
+    pub(crate) fn replay_store(&self, entries: Option<usize>, available: bool, failures: u64) {
+        self.replay_entries.set(i64::try_from(entries.unwrap_or(0)).unwrap_or(i64::MAX));
+        self.replay_available.set(i64::from(available));
+        self.replay_failures.inner().store(failures, Ordering::Relaxed);
     }
 
     /// The revocation list in force, and whether it is the one on disk.

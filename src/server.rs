@@ -22,7 +22,7 @@ use crate::admin;
 use crate::audit::{self, AuditLog};
 use crate::authz::VerifiedTokens;
 use crate::clock;
-use crate::config::{self, Fault, Settings};
+use crate::config::{self, Fault, Settings, StoreSettings};
 use crate::envoy::{Checker, SealLayer};
 use crate::jwks::KeyKeeper;
 use crate::kill_switch::KillSwitch;
@@ -31,7 +31,7 @@ use crate::live::{Live, State};
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::reload::Reloader;
-use crate::replay::{MemoryStore, ReplayStore};
+use crate::replay::{MemoryStore, RedisStore, ReplayStore};
 
 /// Checks one connection may have in progress; Envoy opens few connections and many streams. Above
 /// `limits.concurrency`, so that what is too much gets our refusal and not a reset stream.
@@ -123,7 +123,10 @@ impl Parts {
         let keys = Arc::new(KeyKeeper::new(Arc::clone(&live), Arc::clone(&metrics), process.concurrency / 4));
         keys.follow(settings);
         let remembers_from = (!process.replay.accept_tokens_issued_before_start).then(clock::now);
-        let replay: Arc<dyn ReplayStore> = Arc::new(MemoryStore::new(process.replay.capacity, remembers_from));
+        let replay: Arc<dyn ReplayStore> = match &process.replay.store {
+            StoreSettings::Memory { capacity } => Arc::new(MemoryStore::new(*capacity, remembers_from)),
+            StoreSettings::Redis(server) => Arc::new(RedisStore::new(server.clone(), remembers_from.is_none())),
+        };
         let checker = Arc::new(Checker {
             live: Arc::clone(&live),
             replay: Arc::clone(&replay),
@@ -171,7 +174,12 @@ impl Tasks {
         };
         background.spawn(async move { ("reload", outcome(reloader.run(settings.files).await)) });
         let (replay, metrics) = (parts.replay, parts.metrics);
-        background.spawn(async move { ("sweep", sweep(replay, metrics).await) });
+        let store = Arc::clone(&replay);
+        background.spawn(async move {
+            store.keep().await;
+            ("replay", "without an error".to_owned())
+        });
+        background.spawn(async move { ("replay metrics", report_replay(replay, metrics).await) });
         let (readiness, keys) = (parts.readiness, parts.keys);
         background.spawn(async move { ("health", report_health(reporter, readiness, keys).await) });
 
@@ -266,13 +274,12 @@ fn outcome<E: std::fmt::Display>(result: Result<(), E>) -> String {
     result.map_or_else(|error| error.to_string(), |()| "without an error".to_owned())
 }
 
-/// Forgets expired claims every second.
-async fn sweep(replay: Arc<dyn ReplayStore>, metrics: Arc<Metrics>) -> String {
-    let mut turn = tokio::time::interval(Duration::from_secs(1));
+/// Keeps the metrics of the store equal to what it says.
+async fn report_replay(replay: Arc<dyn ReplayStore>, metrics: Arc<Metrics>) -> String {
+    let mut turn = tokio::time::interval(Duration::from_millis(200));
     loop {
         turn.tick().await;
-        replay.sweep(clock::now());
-        metrics.replay_entries(replay.len());
+        metrics.replay_store(replay.entries(), replay.is_available(), replay.failures());
     }
 }
 

@@ -18,7 +18,7 @@ use crate::envoy::decode::{Decoded, decode};
 use crate::envoy::encode::{self, Told};
 use crate::jwks;
 use crate::live::{Live, State};
-use crate::replay::{MemoryStore, ReplayStore as _};
+use crate::replay::MemoryStore;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -65,7 +65,7 @@ pub(super) async fn run(args: Args) -> Exit {
     }
     let time = args.at.unwrap_or_else(SystemTime::now);
     let decoded = decode(&message);
-    explain(&settings, &live.load(), &decoded, time).await
+    explain(&settings, &live.load(), &decoded, time)
 }
 
 /// The file of a `--jwks ISSUER=FILE` that is about `issuer`.
@@ -90,13 +90,13 @@ async fn give_keys(live: &Live, configured: &config::IssuerSettings, given: &[St
     Ok(())
 }
 
-async fn explain(settings: &Settings, state: &State, decoded: &Decoded<'_>, time: SystemTime) -> Exit {
+fn explain(settings: &Settings, state: &State, decoded: &Decoded<'_>, time: SystemTime) -> Exit {
     let now = clock::unix(time);
     let mut evaluation = authz::evaluate(&state.snapshot, &decoded.request, now);
     // An empty store: explain can't know what a running hopgate has seen.
     let store = MemoryStore::new(2, None);
     while let Some(claim) = evaluation.next_claim() {
-        let claimed = store.claim(claim, now).await;
+        let claimed = store.claim_now(claim, now);
         evaluation = evaluation.settled(claimed);
     }
     let Evaluation { findings, trail, outcome } = evaluation;

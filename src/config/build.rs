@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::faults::Faults;
 use super::files::Files;
 use super::revocations::RevocationSettings;
-use super::settings::{Listen, ProcessSettings, ReplaySettings, Settings, Upstream};
-use super::{issuers, revocations, sender, services, written};
+use super::settings::{Listen, ProcessSettings, Settings, Upstream};
+use super::{issuers, replay, revocations, sender, services, written};
 use crate::authz::{Agent, AgentIndex, Agents, Ceiling, Check, Enforcement, SpiffeId, is_scope_token};
 
 /// Builds the settings. Faults land in `faults`; with any, the result is not to be used.
@@ -81,14 +81,12 @@ fn process(
     if config.limits.deadline.0 < Duration::from_millis(10) {
         faults.add("limits.deadline", "must be at least 10ms");
     }
+    let replay = replay::build(config, files, faults, warnings);
     let size = |value: u32| usize::try_from(value).ok();
     Some(ProcessSettings {
         listen: listen?,
         admin: admin.ok()?,
-        replay: ReplaySettings {
-            capacity: size(config.replay.capacity)?,
-            accept_tokens_issued_before_start: config.replay.accept_tokens_issued_before_start,
-        },
+        replay: replay?,
         proofs,
         audit_queue: size(config.audit.queue)?,
         concurrency: size(config.limits.concurrency)?,

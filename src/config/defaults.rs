@@ -13,7 +13,7 @@ impl Default for Upstream {
 
 impl Default for Replay {
     fn default() -> Self {
-        Self { store: ReplayStore::Memory, capacity: 1_000_000, accept_tokens_issued_before_start: false }
+        Self { store: ReplayStore::Memory, capacity: 1_000_000, accept_tokens_issued_before_start: false, redis: None }
     }
 }
 

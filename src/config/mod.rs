@@ -10,6 +10,7 @@ mod faults;
 mod files;
 mod issuers;
 mod parse;
+mod replay;
 mod resource;
 mod revocations;
 mod sender;
@@ -26,7 +27,8 @@ pub use parse::schema;
 pub use revocations::{RevocationSettings, load_revocations};
 pub use sender::{ProofSettings, Secret};
 pub use settings::{
-    IssuerSettings, KeyLocation, KeySource, Listen, ProcessSettings, RemoteKeys, ReplaySettings, Settings, Upstream,
+    IssuerSettings, KeyLocation, KeySource, Listen, ProcessSettings, RedisAddress, RedisSettings, RemoteKeys,
+    ReplaySettings, Settings, StoreSettings, Upstream,
 };
 
 use self::faults::Faults;

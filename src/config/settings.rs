@@ -58,10 +58,44 @@ pub enum Listen {
     Loopback(SocketAddr),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplaySettings {
-    pub capacity: usize,
+    pub store: StoreSettings,
     pub accept_tokens_issued_before_start: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreSettings {
+    Memory { capacity: usize },
+    Redis(RedisSettings),
+}
+
+/// A server that remembers claims. Its credentials stay in their files, which are read at each
+/// connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedisSettings {
+    pub address: RedisAddress,
+    pub database: i64,
+    pub username_file: Option<PathBuf>,
+    pub password_file: Option<PathBuf>,
+    /// Longest time for one claim.
+    pub timeout: Duration,
+    pub key_prefix: Box<str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RedisAddress {
+    Tcp {
+        host: String,
+        port: u16,
+    },
+    /// `ca_pem` instead of the system's certificate authorities.
+    Tls {
+        host: String,
+        port: u16,
+        ca_pem: Option<Vec<u8>>,
+    },
+    Unix(PathBuf),
 }
 
 /// What the service behind Envoy gets to see.
