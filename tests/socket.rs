@@ -23,10 +23,15 @@ mod socket {
     mod hostile_peers;
     mod identity;
     mod jose;
+    mod metadata;
     mod observe;
     mod path;
     mod records;
     mod replay;
+    mod revocation;
+    mod risk;
+    mod sender;
     mod services;
+    mod step_up;
     mod token_keys;
 }

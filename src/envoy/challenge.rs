@@ -14,8 +14,8 @@ use crate::authz::{Algorithm, Answer, Findings, Reason, Scheme, StepUp};
 pub fn www_authenticate(reason: Reason, findings: &Findings, proof_algorithms: &[Algorithm]) -> Vec<String> {
     let answer = reason.answer();
     let write = |scheme, error| challenge(scheme, error, reason, findings, proof_algorithms);
-    // What a request used, a challenge answers; without a proof's possible URL DPoP can't be used here.
-    let dpop = findings.service.as_ref().is_some_and(|service| !service.external_urls.is_empty());
+    // What a request used, a challenge answers; where no URL is known no proof can be for it.
+    let dpop = findings.service.as_ref().is_none_or(|service| !service.external_urls.is_empty());
     let used = findings.scheme.unwrap_or(Scheme::Bearer);
     match answer {
         Answer::AccessDenied | Answer::Unavailable => Vec::new(),

@@ -38,6 +38,12 @@ impl Case {
         self
     }
 
+    /// A challenge of each scheme.
+    fn either_scheme(self, parameters: &str) -> Self {
+        let dpop = format!("resource_metadata=\"{METADATA}\", DPoP {parameters}algs=\"ES256 EdDSA\", ");
+        self.challenge(&format!("{parameters}{dpop}"))
+    }
+
     fn error(self, description: &str) -> Self {
         let text = format!("error=\"{}\", error_description=\"{description}\", ", self.error);
         self.challenge(&text)
@@ -56,9 +62,9 @@ fn cases(down: &str) -> Vec<Case> {
         },
         case("2 route", "/nowhere", alice(), (403, "access_denied", "route_unknown")),
         Case { token: None, ..case("3 credential", "/open", alice(), (401, "unauthorized", "credential_missing")) }
-            .challenge(""),
+            .either_scheme(""),
         Case { token: None, ..case("3 and scope", "/invoices", alice(), (401, "unauthorized", "credential_missing")) }
-            .challenge("scope=\"invoices:read\", "),
+            .either_scheme("scope=\"invoices:read\", "),
         case("4 token", "/open", with("exp", json!(1)), (401, "invalid_token", "token_expired"))
             .error("The access token expired"),
         case("4 shape", "/open", with("sub", json!(1)), (401, "invalid_token", "claim_malformed"))
@@ -66,6 +72,8 @@ fn cases(down: &str) -> Vec<Case> {
         case("4 keys", "/open", with("iss", json!(down)), (503, "temporarily_unavailable", "keys_unavailable")),
         case("5 audience", "/open", with("aud", json!("x")), (401, "invalid_token", "audience_mismatch"))
             .error("The access token is not for this service"),
+        case("6 revoked", "/open", with("jti", json!("revoked")), (401, "invalid_token", "revoked"))
+            .error("The access token was revoked"),
         case("7 act", "/open", with("act", Value::Null), (401, "invalid_token", "act_malformed"))
             .error("The act claim is malformed"),
         case("7 actor", "/open", of("alice").actors(["x"]), (403, "actor_unauthorized", "actor_not_allowed"))
@@ -74,10 +82,27 @@ fn cases(down: &str) -> Vec<Case> {
             .error("The access token is bound to another caller"),
         case("9 sender", "/open", with("cnf", json!({})), (401, "invalid_token", "binding_unsupported"))
             .error("The access token is bound to a key that was not proven"),
+        Case {
+            challenge: Some(format!(
+                "Bearer error=\"invalid_token\", error_description=\"The access token is bound to a key that was not \
+                 proven\", resource_metadata=\"{METADATA}\", DPoP algs=\"ES256 EdDSA\", resource_metadata=\"{METADATA}\""
+            )),
+            ..case(
+                "9 bound",
+                "/open",
+                with("cnf", json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" })),
+                (401, "invalid_token", "bound_token_as_bearer"),
+            )
+        },
         case("10 scopes", "/invoices", alice().scope("x"), (403, "insufficient_scope", "scope_missing")).challenge(
             "error=\"insufficient_scope\", error_description=\"The request needs more scopes than the access token \
              has\", scope=\"invoices:read\", ",
         ),
+        case("11 step-up", "/direct", of("alice"), (401, "insufficient_user_authentication", "acr_insufficient"))
+            .challenge(
+                "error=\"insufficient_user_authentication\", error_description=\"A different authentication level is \
+                 required\", acr_values=\"urn:example:mfa\", max_age=\"300\", ",
+            ),
         Case {
             method: "POST",
             ..case(
@@ -96,10 +121,15 @@ async fn every_refusal(raw: bool) {
     let plan = Plan::new().edit(|config| {
         let issuers = config["issuers"].as_array_mut().unwrap();
         issuers.push(json!({ "issuer": down, "jwks": { "uri": format!("{down}/jwks") } }));
+        let direct = config["services"][0]["routes"].as_array_mut().unwrap();
+        let direct = direct.iter_mut().find(|route| route["name"] == "direct").unwrap();
+        direct["step_up"] = json!({ "acr_values": ["urn:example:mfa"], "max_age": "5m" });
+        config["revocations"] = json!({ "file": "revoked.yaml" });
         for agent in config["agents"].as_array_mut().unwrap() {
             agent["issuer"] = json!(ISSUER);
         }
     });
+    std::fs::write(plan.dir.root().join("revoked.yaml"), "revoked: [{ jti: revoked }]").unwrap();
     let mut mesh = Mesh::start(plan, raw).await;
     mesh.gate.until_ready().await;
     let used = mesh.gate.mint(&with("jti", json!("used")));
@@ -112,7 +142,7 @@ async fn every_refusal(raw: bool) {
         let response = mesh.request(case.method, case.path, &headers);
         let name = format!("{} (raw: {raw}): {response:?}", case.name);
         assert_eq!(response.status, case.status, "{name}");
-        assert_eq!(response.header("www-authenticate"), case.challenge.as_deref(), "{name}");
+        assert_eq!(response.challenge(), case.challenge, "{name}");
         assert_eq!(response.header("content-type"), Some("application/json"), "{name}");
         assert_eq!(response.header("cache-control"), Some("no-store"), "{name}");
         assert_eq!(response.header("retry-after").is_some(), case.status == 503, "{name}");

@@ -261,8 +261,8 @@ async fn a_token_bound_to_a_key_is_never_taken_as_a_mere_bearer_token() {
     let gate = Plan::new().start();
     let refused = "401 invalid_token binding_unsupported";
     let cases = [
-        (json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" }), refused),
-        (json!({ "x5t#S256": "A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0" }), refused),
+        (json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" }), "401 invalid_token bound_token_as_bearer"),
+        (json!({ "x5t#S256": "A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0" }), "401 invalid_token certificate_missing"),
         (json!({}), refused),
         (json!("x"), refused),
         (Value::Null, refused),

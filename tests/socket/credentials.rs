@@ -44,7 +44,7 @@ async fn one_bearer_token_in_one_authorization_header() {
         ("13 white space", with(" \t "), missing),
         ("no header", Call::get("/open"), missing),
         ("Basic", with("Basic YWxpY2U6c2VjcmV0"), scheme),
-        ("DPoP", with(&format!("DPoP {token}")), scheme),
+        ("76 DPoP, unbound", with(&format!("DPoP {token}")), "401 invalid_token token_not_bound"),
         ("the token alone", with(&token), scheme),
         ("no scheme", with(&format!("(Bearer) {token}")), malformed),
         ("76 a stray proof", Call::get("/open").bearer(&token).header("dpop", "a.b.c"), "ok"),
@@ -89,6 +89,8 @@ async fn a_request_without_credentials_is_challenged_without_an_error_code() {
         assert_eq!(
             answer.challenge(),
             "Bearer scope=\"invoices:read\", \
+             resource_metadata=\"https://invoices.demo.local/.well-known/oauth-protected-resource\", \
+             DPoP scope=\"invoices:read\", algs=\"ES256 EdDSA\", \
              resource_metadata=\"https://invoices.demo.local/.well-known/oauth-protected-resource\""
         );
     }

@@ -7,7 +7,7 @@ use crate::support::tokens::of;
 use crate::support::{AUDIENCE, Call, ISSUER, Plan, spiffe};
 
 /// Their names and order are API.
-const FIELDS: [&str; 34] = [
+const FIELDS: [&str; 38] = [
     "time",
     "decision",
     "reason",
@@ -19,6 +19,7 @@ const FIELDS: [&str; 34] = [
     "request_id",
     "service",
     "route",
+    "risk",
     "protocol",
     "method",
     "path",
@@ -33,11 +34,14 @@ const FIELDS: [&str; 34] = [
     "audience",
     "jti",
     "token_id",
+    "scheme",
+    "bound_to",
     "scopes_required",
     "scopes_held",
     "acr",
     "auth_time",
     "snapshot",
+    "revocations",
     "duration_us",
     "seq",
     "prev",
@@ -97,7 +101,8 @@ async fn the_record_of_an_allow_has_these_fields() {
         json!({
             "decision": "allow", "reason": null, "check": null, "would_deny": [], "enforcement": "enforce",
             "trace_id": "0af7651916cd43dd8448eb211c80319c", "request_id": "r-1",
-            "service": "invoices", "route": "list", "protocol": "http", "method": "GET", "path": "/invoices",
+            "service": "invoices", "route": "list", "risk": null, "scheme": "Bearer", "bound_to": [], "revocations": null,
+            "protocol": "http", "method": "GET", "path": "/invoices",
             "peer": spiffe("planner"), "token_verified": true, "issuer": ISSUER, "subject": "alice",
             "client_id": "planner", "actor": "planner", "actor_chain": ["planner", "researcher"],
             "delegation_depth": 2, "audience": [AUDIENCE], "scopes_required": ["invoices:read"],
@@ -127,6 +132,7 @@ async fn the_record_of_a_deny_holds_what_was_verified_by_then_and_marks_what_was
         json!({
             "decision": "deny", "reason": "signature_invalid", "check": "token", "would_deny": [],
             "enforcement": "enforce", "trace_id": null, "request_id": null, "service": "invoices", "route": "list",
+            "risk": null, "scheme": "Bearer", "bound_to": [], "revocations": null,
             "protocol": "http", "method": "GET", "path": "/invoices", "peer": null, "token_verified": false,
             "issuer": null, "subject": null, "client_id": null, "actor": null, "actor_chain": [],
             "delegation_depth": 0, "audience": [], "scopes_required": ["invoices:read"], "scopes_held": [],

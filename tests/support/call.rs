@@ -16,6 +16,7 @@ pub(crate) struct Call {
     path: String,
     headers: Vec<(String, Vec<u8>)>,
     peer: String,
+    certificate: String,
     service: Option<String>,
     /// As without `encode_raw_headers`: joined by commas, bytes that are no UTF-8 replaced.
     joined: bool,
@@ -52,6 +53,17 @@ impl Call {
         self
     }
 
+    /// The certificate of the mTLS peer, PEM, as `include_peer_certificate` has it.
+    pub(crate) fn certificate(mut self, pem: &str) -> Self {
+        self.certificate = percent_encoding::utf8_percent_encode(pem, percent_encoding::NON_ALPHANUMERIC).to_string();
+        self
+    }
+
+    /// `token` under the DPoP scheme, with `proof`.
+    pub(crate) fn dpop(self, token: &str, proof: &str) -> Self {
+        self.header("authorization", format!("DPoP {token}")).header("dpop", proof)
+    }
+
     pub(crate) fn service(mut self, name: &str) -> Self {
         self.service = Some(name.to_owned());
         self
@@ -81,7 +93,11 @@ impl Call {
         let service = self.service.iter().map(|name| ("service".to_owned(), name.clone()));
         CheckRequest {
             attributes: Some(AttributeContext {
-                source: Some(Peer { principal: self.peer.clone(), ..Peer::default() }),
+                source: Some(Peer {
+                    principal: self.peer.clone(),
+                    certificate: self.certificate.clone(),
+                    ..Peer::default()
+                }),
                 request: Some(Request { http: Some(http), ..Request::default() }),
                 context_extensions: service.collect::<HashMap<_, _>>(),
                 ..AttributeContext::default()
@@ -147,13 +163,18 @@ impl Answer {
     }
 
     fn check(&self) {
-        assert_eq!(self.rpc == 0, self.status == 200, "`status` 0 is an allow whatever else it holds: {self:?}");
-        assert_eq!(self.metadata["decision"], if self.allowed() { "allow" } else { "deny" });
+        let decision = match (self.rpc, self.status) {
+            (0, 200) => "allow",
+            (0, _) => panic!("`status` 0 is an allow whatever else it holds: {self:?}"),
+            (_, 200) => "answer",
+            (_, _) => "deny",
+        };
+        assert_eq!(self.metadata["decision"], decision);
         assert_eq!(self.metadata["decision_id"], *self.decision_id());
         for name in &self.removed {
             assert!(!self.headers.contains_key(name), "Envoy removes `{name}` after it was set");
         }
-        if self.allowed() {
+        if decision != "deny" {
             return;
         }
         assert_eq!(self.metadata["reason"], *self.reason);
@@ -169,7 +190,7 @@ impl Answer {
     }
 
     pub(crate) fn allowed(&self) -> bool {
-        self.status == 200
+        self.rpc == 0
     }
 
     pub(crate) fn decision_id(&self) -> &str {
@@ -200,10 +221,17 @@ impl Answer {
 fn headers(options: Vec<HeaderValueOption>) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::new();
     for option in options {
-        // The zero value appends: a forged header would stay beside ours.
-        assert_eq!(option.append_action, HeaderAppendAction::OverwriteIfExistsOrAdd as i32, "{option:?}");
         let header = option.header.expect("a header");
         assert!(header.value.bytes().all(|b| matches!(b, 0x20..=0x7e)), "{header:?}");
+        if header.key == "www-authenticate" {
+            // One line a scheme, read as one list (RFC 9110 section 5.3).
+            let line = headers.entry(header.key).or_insert_with(String::new);
+            let comma = if line.is_empty() { "" } else { ", " };
+            *line = format!("{line}{comma}{}", header.value);
+            continue;
+        }
+        // The zero value appends: a forged header would stay beside ours.
+        assert_eq!(option.append_action, HeaderAppendAction::OverwriteIfExistsOrAdd as i32, "{header:?}");
         assert!(headers.insert(header.key.clone(), header.value).is_none(), "{} is set twice", header.key);
     }
     headers

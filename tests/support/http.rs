@@ -21,6 +21,13 @@ impl Response {
         first.map(|(_, value)| value.as_str())
     }
 
+    /// All challenges as one list (RFC 9110 section 5.3); they come one a scheme.
+    pub(crate) fn challenge(&self) -> Option<String> {
+        let lines: Vec<_> = self.headers.iter().filter(|(known, _)| known == "www-authenticate").collect();
+        let values: Vec<_> = lines.iter().map(|(_, value)| value.as_str()).collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    }
+
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.body.clone()).expect("UTF-8")
     }
