@@ -36,7 +36,7 @@ services:
 fn state(folder: &Path, key: &SigningKey, verified: VerifiedTokens) -> State {
     std::fs::write(folder.join("jwks.json"), key.jwks().to_string()).unwrap();
     let settings = config::load_text(CONFIG, folder).unwrap();
-    State::new(&settings, Arc::new(verified), None)
+    State::first(&settings, Arc::new(verified)).expect("randomness")
 }
 
 fn evaluate(c: &mut Criterion) {

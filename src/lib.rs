@@ -21,6 +21,7 @@ pub mod config;
 pub mod dev;
 pub mod envoy;
 pub mod jwks;
+mod kill_switch;
 pub mod listener;
 pub mod live;
 pub mod metrics;

@@ -1,12 +1,14 @@
 //! What is in force right now, swapped whole.
 
 use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
-use crate::authz::{Issuer, KeySet, Snapshot, VerifiedTokens};
-use crate::config::{IssuerSettings, KeySource, Settings, Upstream, next_generation};
+use crate::authz::{Issuer, KeySet, NonceKey, ProofRules, Revocations, Snapshot, VerifiedTokens};
+use crate::config::{IssuerSettings, KeySource, ProofSettings, Secret, Settings, Upstream, next_generation};
 
 /// One immutable state: what a decision depends on, and how its answer is dressed.
 #[derive(Clone, Debug)]
@@ -15,13 +17,32 @@ pub struct State {
     pub upstream: Upstream,
     /// Where each issuer's keys come from. Keys from elsewhere are not put in force.
     pub key_sources: HashMap<Box<str>, KeySource>,
+    pub revocation_file: Option<PathBuf>,
 }
 
 impl State {
-    /// The state `settings` ask for. Issuers whose keys are fetched keep those of `previous` until
-    /// new ones arrive, if they come from the same place.
+    /// The first state of a process.
+    ///
+    /// # Errors
+    /// The machine has no randomness for the key of nonces.
+    pub fn first(settings: &Settings, verified: Arc<VerifiedTokens>) -> io::Result<Self> {
+        Ok(Self::new(settings, Arc::new(proof_rules(&settings.process.proofs)?), verified, None))
+    }
+
+    /// The state that follows this one when the settings have changed. Issuers whose keys are fetched
+    /// keep theirs until new ones arrive, if they come from the same place; and the rules for proofs
+    /// stay, as what is remembered of proofs is remembered for as long as those said.
     #[must_use]
-    pub fn new(settings: &Settings, verified: Arc<VerifiedTokens>, previous: Option<&State>) -> Self {
+    pub fn next(&self, settings: &Settings, verified: Arc<VerifiedTokens>) -> Self {
+        Self::new(settings, Arc::clone(&self.snapshot.proofs), verified, Some(self))
+    }
+
+    fn new(
+        settings: &Settings,
+        proofs: Arc<ProofRules>,
+        verified: Arc<VerifiedTokens>,
+        previous: Option<&Self>,
+    ) -> Self {
         let issuers: HashMap<_, _> = settings
             .issuers
             .iter()
@@ -39,6 +60,9 @@ impl State {
             services: settings.services.clone(),
             agents: Arc::clone(&settings.agents),
             enforcement: settings.enforcement,
+            proofs,
+            forwarded_certificates: Arc::clone(&settings.forwarded_certificates),
+            revocations: settings.revocations.as_ref().map(|source| Arc::clone(&source.list)).unwrap_or_default(),
             token_limit: settings.token_limit,
             verified,
         };
@@ -47,7 +71,8 @@ impl State {
             .iter()
             .map(|configured| (configured.issuer.name.clone(), configured.keys.clone()))
             .collect();
-        Self { snapshot, upstream: settings.upstream, key_sources }
+        let revocation_file = settings.revocations.as_ref().map(|source| source.file.clone());
+        Self { snapshot, upstream: settings.upstream, key_sources, revocation_file }
     }
 }
 
@@ -88,6 +113,17 @@ impl Live {
         self.state.store(Arc::new(next));
     }
 
+    /// Puts the list that `file` holds in force, if that is still the file to look at.
+    pub fn set_revocations(&self, file: &PathBuf, list: Revocations) {
+        self.replace(|state| {
+            let mut next = state.clone();
+            if next.revocation_file.as_ref() == Some(file) {
+                next.snapshot.revocations = Arc::new(list);
+            }
+            next
+        });
+    }
+
     /// Gives an issuer other keys, or none, if they still come from where its keys should: a fetch
     /// may end after the configuration that asked for it.
     pub fn set_keys(&self, issuer: &str, source: &KeySource, keys: Option<Arc<KeySet>>) {
@@ -102,4 +138,23 @@ impl Live {
             next
         });
     }
+}
+
+/// The rules for proofs that `settings` ask for, with a random nonce key where none is configured.
+fn proof_rules(settings: &ProofSettings) -> io::Result<ProofRules> {
+    let nonces = if let Some(Secret(secret)) = &settings.nonce_secret {
+        NonceKey::new(secret)
+    } else {
+        let mut secret = [0; 32];
+        aws_lc_rs::rand::fill(&mut secret).map_err(|_| io::Error::other("no randomness"))?;
+        NonceKey::new(&secret)
+    };
+    Ok(ProofRules {
+        algorithms: settings.algorithms.clone(),
+        max_age: settings.max_age,
+        clock_skew: settings.clock_skew,
+        require_nonce: settings.require_nonce,
+        nonce_lifetime: settings.nonce_lifetime,
+        nonces,
+    })
 }

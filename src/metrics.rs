@@ -1,5 +1,6 @@
 //! Prometheus metrics: closed label sets, every series there from the start at zero.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -17,6 +18,7 @@ use crate::authz::{Reason, Trail};
 pub struct Metrics {
     registry: Registry,
     allowed: Counter,
+    answered: Counter,
     /// In the order of [`Reason::ALL`].
     refused: Vec<Counter>,
     would_refuse: Vec<Counter>,
@@ -27,6 +29,11 @@ pub struct Metrics {
     /// 1 while the configuration on disk is the one in force.
     config_current: Gauge,
     replay_entries: Gauge,
+    replay_available: Gauge,
+    replay_failures: Counter,
+    revocations: Gauge,
+    /// 1 while the revocation list on disk is the one in force.
+    revocations_current: Gauge,
     keys: Family<IssuerLabel, Gauge>,
     keys_fetched: Family<IssuerLabel, Gauge>,
     fetches: Family<FetchLabel, Counter>,
@@ -77,6 +84,7 @@ impl Metrics {
         let reloads: Family<ResultLabel, Counter> = Family::default();
         let metrics = Self {
             allowed: decisions.get_or_create_owned(&DecisionLabel { decision: "allow", reason: "", check: "" }),
+            answered: decisions.get_or_create_owned(&DecisionLabel { decision: "answer", reason: "", check: "" }),
             refused: per_reason(|reason| {
                 let label = DecisionLabel { decision: "deny", reason: reason.code(), check: reason.check().name() };
                 decisions.get_or_create_owned(&label)
@@ -91,6 +99,10 @@ impl Metrics {
             reload_failure: reloads.get_or_create_owned(&ResultLabel { result: "failure" }),
             config_current: Gauge::default(),
             replay_entries: Gauge::default(),
+            replay_available: Gauge::default(),
+            replay_failures: Counter::default(),
+            revocations: Gauge::default(),
+            revocations_current: Gauge::default(),
             keys: Family::default(),
             keys_fetched: Family::default(),
             fetches: Family::default(),
@@ -115,7 +127,23 @@ impl Metrics {
             "1 while the configuration on disk is in force",
             metrics.config_current.clone(),
         );
-        registry.register("replay_entries", "Single-use tokens remembered", metrics.replay_entries.clone());
+        registry.register("replay_entries", "Single-use tokens and proofs remembered", metrics.replay_entries.clone());
+        registry.register(
+            "replay_store_available",
+            "1 while single-use tokens can be claimed",
+            metrics.replay_available.clone(),
+        );
+        registry.register(
+            "replay_store_failures",
+            "Claims the replay store did not answer; their calls were refused",
+            metrics.replay_failures.clone(),
+        );
+        registry.register("revocations", "Entries of the revocation list in force", metrics.revocations.clone());
+        registry.register(
+            "revocations_current",
+            "1 while the revocation list on disk is in force",
+            metrics.revocations_current.clone(),
+        );
         registry.register("issuer_keys", "Usable keys of an issuer", metrics.keys.clone());
         registry.register(
             "issuer_keys_fetched_timestamp_seconds",
@@ -128,6 +156,12 @@ impl Metrics {
 
     pub(crate) fn allowed(&self, trail: &Trail, duration: Duration) {
         self.allowed.inc();
+        self.decided(trail, duration);
+    }
+
+    /// A call that hopgate answered in the service's place.
+    pub(crate) fn answered(&self, trail: &Trail, duration: Duration) {
+        self.answered.inc();
         self.decided(trail, duration);
     }
 
@@ -160,8 +194,17 @@ impl Metrics {
         self.config_current.set(i64::from(taken));
     }
 
-    pub(crate) fn replay_entries(&self, entries: usize) {
-        self.replay_entries.set(i64::try_from(entries).unwrap_or(i64::MAX));
+    /// What the replay store says of itself. `failures` counts from the start.
+    pub(crate) fn replay_store(&self, entries: Option<usize>, available: bool, failures: u64) {
+        self.replay_entries.set(i64::try_from(entries.unwrap_or(0)).unwrap_or(i64::MAX));
+        self.replay_available.set(i64::from(available));
+        self.replay_failures.inner().store(failures, Ordering::Relaxed);
+    }
+
+    /// The revocation list in force, and whether it is the one on disk.
+    pub(crate) fn revocations(&self, entries: usize, current: bool) {
+        self.revocations.set(i64::try_from(entries).unwrap_or(i64::MAX));
+        self.revocations_current.set(i64::from(current));
     }
 
     /// The keys of `issuer` now in force: how many, and when they were had (unix seconds).

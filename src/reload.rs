@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::authz::VerifiedTokens;
 use crate::config::{self, ProcessSettings};
 use crate::jwks::KeyKeeper;
-use crate::live::{Live, State};
+use crate::live::Live;
 use crate::metrics::Metrics;
 
 /// Writers touch a file several times; what they mean is there when they pause.
@@ -99,11 +99,11 @@ impl Reloader {
         }
         if settings.process != self.process {
             tracing::warn!(
-                "`listen`, `admin`, `replay`, `audit` or `limits` (but `token_bytes`) changed; they take effect at the next start"
+                "`listen`, `admin`, `replay`, `dpop`, `audit` or `limits` (but `token_bytes`) changed; they take effect at the next start"
             );
         }
         let verified = Arc::new(VerifiedTokens::with_capacity(self.process.verified_tokens));
-        self.live.replace(|state| State::new(settings, verified, Some(state)));
+        self.live.replace(|state| state.next(settings, verified));
         self.keys.follow(settings);
         self.metrics.reloaded(true);
         for warning in &settings.warnings {

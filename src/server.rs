@@ -22,15 +22,16 @@ use crate::admin;
 use crate::audit::{self, AuditLog};
 use crate::authz::VerifiedTokens;
 use crate::clock;
-use crate::config::{self, Fault, Settings};
+use crate::config::{self, Fault, Settings, StoreSettings};
 use crate::envoy::{Checker, SealLayer};
 use crate::jwks::KeyKeeper;
+use crate::kill_switch::KillSwitch;
 use crate::listener::{Listener, bind};
 use crate::live::{Live, State};
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::reload::Reloader;
-use crate::replay::{MemoryStore, ReplayStore};
+use crate::replay::{MemoryStore, RedisStore, ReplayStore};
 
 /// Checks one connection may have in progress; Envoy opens few connections and many streams. Above
 /// `limits.concurrency`, so that what is too much gets our refusal and not a reset stream.
@@ -53,6 +54,8 @@ pub enum ServeError {
     Bind { what: String, source: io::Error },
     #[error("can't start the record writer: {0}")]
     Audit(#[source] io::Error),
+    #[error("no key for nonces can be made: {0}")]
+    Random(#[source] io::Error),
     #[error("decision records can't be written: {0}")]
     Records(#[source] io::Error),
     #[error("the {0} task ended early: {1}")]
@@ -82,7 +85,7 @@ pub async fn serve(
         .await
         .map_err(|source| ServeError::Bind { what: format!("{:?}", process.listen), source })?;
     let (log, writer) = audit::start(records, process.audit_queue).map_err(ServeError::Audit)?;
-    let parts = Parts::build(&settings, log);
+    let parts = Parts::build(&settings, log).map_err(ServeError::Random)?;
     tracing::info!(listen = ?process.listen, admin = %process.admin, revision = %settings.revision, "serving");
 
     let readiness = parts.readiness.clone();
@@ -111,16 +114,19 @@ struct Parts {
 }
 
 impl Parts {
-    fn build(settings: &Settings, audit: AuditLog) -> Self {
+    fn build(settings: &Settings, audit: AuditLog) -> io::Result<Self> {
         let process = &settings.process;
         let verified = Arc::new(VerifiedTokens::with_capacity(process.verified_tokens));
-        let live = Arc::new(Live::new(State::new(settings, verified, None)));
+        let live = Arc::new(Live::new(State::first(settings, verified)?));
         let metrics = Arc::new(Metrics::new());
         metrics.reloaded(true);
         let keys = Arc::new(KeyKeeper::new(Arc::clone(&live), Arc::clone(&metrics), process.concurrency / 4));
         keys.follow(settings);
         let remembers_from = (!process.replay.accept_tokens_issued_before_start).then(clock::now);
-        let replay: Arc<dyn ReplayStore> = Arc::new(MemoryStore::new(process.replay.capacity, remembers_from));
+        let replay: Arc<dyn ReplayStore> = match &process.replay.store {
+            StoreSettings::Memory { capacity } => Arc::new(MemoryStore::new(*capacity, remembers_from)),
+            StoreSettings::Redis(server) => Arc::new(RedisStore::new(server.clone(), remembers_from.is_none())),
+        };
         let checker = Arc::new(Checker {
             live: Arc::clone(&live),
             replay: Arc::clone(&replay),
@@ -129,7 +135,7 @@ impl Parts {
             metrics: Arc::clone(&metrics),
         });
         let readiness = Readiness::new(Arc::clone(&live), Arc::clone(&keys));
-        Self { checker, live, keys, replay, metrics, readiness }
+        Ok(Self { checker, live, keys, replay, metrics, readiness })
     }
 }
 
@@ -157,6 +163,8 @@ impl Tasks {
         set_health(&reporter, ServingStatus::NotServing).await;
         let router = admin::router(Arc::clone(&parts.metrics), parts.readiness.clone());
         background.spawn(async move { ("admin", admin::serve(admin, router).await) });
+        let kill_switch = KillSwitch::new(Arc::clone(&parts.live), Arc::clone(&parts.metrics));
+        background.spawn(async move { ("revocations", outcome(kill_switch.run().await)) });
         let reloader = Reloader {
             file: file.to_owned(),
             live: parts.live,
@@ -166,7 +174,12 @@ impl Tasks {
         };
         background.spawn(async move { ("reload", outcome(reloader.run(settings.files).await)) });
         let (replay, metrics) = (parts.replay, parts.metrics);
-        background.spawn(async move { ("sweep", sweep(replay, metrics).await) });
+        let store = Arc::clone(&replay);
+        background.spawn(async move {
+            store.keep().await;
+            ("replay", "without an error".to_owned())
+        });
+        background.spawn(async move { ("replay metrics", report_replay(replay, metrics).await) });
         let (readiness, keys) = (parts.readiness, parts.keys);
         background.spawn(async move { ("health", report_health(reporter, readiness, keys).await) });
 
@@ -261,13 +274,12 @@ fn outcome<E: std::fmt::Display>(result: Result<(), E>) -> String {
     result.map_or_else(|error| error.to_string(), |()| "without an error".to_owned())
 }
 
-/// Forgets expired claims every second.
-async fn sweep(replay: Arc<dyn ReplayStore>, metrics: Arc<Metrics>) -> String {
-    let mut turn = tokio::time::interval(Duration::from_secs(1));
+/// Keeps the metrics of the store equal to what it says.
+async fn report_replay(replay: Arc<dyn ReplayStore>, metrics: Arc<Metrics>) -> String {
+    let mut turn = tokio::time::interval(Duration::from_millis(200));
     loop {
         turn.tick().await;
-        replay.sweep(clock::now());
-        metrics.replay_entries(replay.len());
+        metrics.replay_store(replay.entries(), replay.is_available(), replay.failures());
     }
 }
 

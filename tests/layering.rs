@@ -10,12 +10,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every module of the library, the highest first. A module may use those below it and none above.
-const LAYERS: [&str; 17] = [
+const LAYERS: [&str; 18] = [
     "cli",
     "dev",
     "server",
     "admin",
     "reload",
+    "kill_switch",
     "readiness",
     "envoy",
     "jwks",
@@ -31,17 +32,20 @@ const LAYERS: [&str; 17] = [
 ];
 
 /// The crates the decision core is made of. None of them waits, and none speaks a protocol.
-const CORE_CRATES: [&str; 10] = [
+const CORE_CRATES: [&str; 13] = [
     "std",
     "aws_lc_rs",
     "base64",
     "form_urlencoded",
     "jsonwebtoken",
     "matchit",
+    "percent_encoding",
     "quick_cache",
+    "rustls_pki_types",
     "serde",
     "serde_json",
     "thiserror",
+    "url",
 ];
 
 /// What no line of the core may say.

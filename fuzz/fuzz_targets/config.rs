@@ -19,7 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
     match config::load_text(text, folder()) {
         Ok(settings) => {
             assert!(!settings.issuers.is_empty() && settings.services.iter().next().is_some());
-            let state = State::new(&settings, Arc::new(VerifiedTokens::with_capacity(1)), None);
+            let state = State::first(&settings, Arc::new(VerifiedTokens::with_capacity(1))).expect("randomness");
             let outcome = evaluate(&state.snapshot, &request(b"Bearer a.b.c"), now()).outcome;
             assert!(matches!(outcome, Outcome::Refused(_)), "no configuration lets a token through that is none");
         }

@@ -33,7 +33,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(keys) = KeySet::parse(bytes, &Algorithm::ALL) else { return };
     assert!((1..=100).contains(&(keys.len() + keys.ignored().len())));
     assert!(keys.kids().count() <= keys.len());
-    let live = Live::new(State::new(&settings(), Arc::new(VerifiedTokens::with_capacity(1)), None));
+    let live = Live::new(State::first(&settings(), Arc::new(VerifiedTokens::with_capacity(1))).expect("randomness"));
     live.set_keys(ISSUER, &KeySource::File, Some(Arc::new(keys)));
     let state = live.load();
     for token in TOKENS.iter() {

@@ -37,7 +37,7 @@ fn signed(header: &[u8], payload: &[u8]) {
     match decide(token.as_bytes()) {
         Outcome::Refused(_) => {}
         Outcome::Permitted(_) => check(payload),
-        Outcome::MustClaim(_) => panic!("the route is not for single use"),
+        Outcome::MustClaim(_) | Outcome::Described => panic!("the route asks for no claim and no metadata"),
     }
 }
 

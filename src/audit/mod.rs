@@ -5,6 +5,6 @@ mod record;
 mod writer;
 
 pub use clean::clean;
-pub use record::{Facts, Record};
+pub use record::{Decided, Facts, Record};
 pub(crate) use record::{hex, named};
 pub use writer::{AuditLog, Receipt, RecordRefused, start};

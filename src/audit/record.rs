@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use super::clean::clean;
-use crate::authz::{Actor, Check, Claims, Findings, Mode, Reason, Snapshot, Trail};
+use crate::authz::{Actor, Check, Claims, Findings, Mode, Outcome, Reason, Scheme, Snapshot, Trail};
 
 /// Most items of a list that a token fills; what is left out is not hidden: `delegation_depth`
 /// counts all actors, and `…` ends a list that was cut.
@@ -29,9 +29,46 @@ pub struct Facts<'a> {
     pub snapshot: &'a Snapshot,
     pub findings: &'a Findings,
     pub trail: &'a Trail,
-    /// `None`: allowed.
-    pub refused: Option<Reason>,
+    pub decided: Decided,
     pub duration: Duration,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decided {
+    Allowed,
+    Refused(Reason),
+    /// hopgate answered it in the service's place.
+    Answered,
+}
+
+impl Decided {
+    /// How an evaluation ended. One that still waits for a claim is refused: nothing shows that it is
+    /// the first use.
+    #[must_use]
+    pub fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Permitted(_) => Self::Allowed,
+            Outcome::Described => Self::Answered,
+            Outcome::Refused(reason) => Self::Refused(*reason),
+            Outcome::MustClaim(_) => Self::Refused(Reason::InternalError),
+        }
+    }
+
+    pub(crate) fn reason(self) -> Option<Reason> {
+        match self {
+            Self::Refused(reason) => Some(reason),
+            Self::Allowed | Self::Answered => None,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Allowed => "allow",
+            Self::Refused(_) => "deny",
+            Self::Answered => "answer",
+        }
+    }
 }
 
 /// One decision. Only what the issuer's signature covers stands at the top; what a token merely
@@ -49,6 +86,7 @@ pub struct Record<'a> {
     request_id: Option<Cow<'a, str>>,
     service: Option<&'a str>,
     route: Option<&'a str>,
+    risk: Option<&'a str>,
     protocol: &'static str,
     method: Cow<'a, str>,
     path: Cow<'a, str>,
@@ -59,11 +97,14 @@ pub struct Record<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     claimed: Option<Identity<'a>>,
     token_id: Option<String>,
+    scheme: Option<&'static str>,
+    bound_to: Vec<&'static str>,
     scopes_required: Vec<&'a str>,
     scopes_held: Vec<Cow<'a, str>>,
     acr: Option<Cow<'a, str>>,
     auth_time: Option<i64>,
     snapshot: &'a str,
+    revocations: Option<&'a str>,
     duration_us: u64,
 }
 
@@ -89,9 +130,9 @@ impl<'a> Record<'a> {
         let identity = |claims: Option<&'a Claims>| claims.map(Identity::of);
         Self {
             time: humantime::format_rfc3339_millis(facts.time).to_string(),
-            decision: if facts.refused.is_some() { "deny" } else { "allow" },
-            reason: facts.refused.map(Reason::code),
-            check: facts.refused.map(|reason| reason.check().name()),
+            decision: facts.decided.name(),
+            reason: facts.decided.reason().map(Reason::code),
+            check: facts.decided.reason().map(|reason| reason.check().name()),
             would_deny: facts.trail.would_refuse().map(Reason::code).collect(),
             enforcement: enforcement(facts.snapshot),
             decision_id: facts.decision_id,
@@ -99,6 +140,7 @@ impl<'a> Record<'a> {
             request_id: facts.request_id.map(clean),
             service: findings.service.as_ref().map(|service| service.name.as_ref()),
             route: findings.route.as_ref().map(|route| route.name.as_ref()),
+            risk: findings.route.as_ref().and_then(|route| route.risk.as_deref()),
             protocol: if facts.grpc { "grpc" } else { "http" },
             method: clean(facts.method),
             path: clean(facts.path),
@@ -107,11 +149,14 @@ impl<'a> Record<'a> {
             identity: identity(claims.filter(|_| verified.is_some())).unwrap_or_default(),
             claimed: identity(claims.filter(|_| verified.is_none())),
             token_id: verified.map(|token| hex(token.digest().get(..16).unwrap_or_default())),
+            scheme: findings.scheme.map(Scheme::name),
+            bound_to: verified.iter().flat_map(|token| token.claims().confirmation.names()).collect(),
             scopes_required: findings.route.iter().flat_map(|r| r.scopes.iter().map(AsRef::as_ref)).collect(),
             scopes_held: verified.map(|token| listed(&token.claims().scopes)).unwrap_or_default(),
             acr: verified.and_then(|token| token.claims().acr.as_deref()).map(clean),
             auth_time: verified.and_then(|token| token.claims().auth_time).map(crate::authz::UnixTime::as_secs),
             snapshot: &facts.snapshot.revision,
+            revocations: Some(facts.snapshot.revocations.revision.as_ref()).filter(|revision| !revision.is_empty()),
             duration_us: u64::try_from(facts.duration.as_micros()).unwrap_or(u64::MAX),
         }
     }

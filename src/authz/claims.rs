@@ -5,6 +5,7 @@
 
 use serde_json::{Number, Value};
 
+use super::confirmation::Confirmation;
 use super::json::Object;
 use super::reason::Reason;
 use super::time::UnixTime;
@@ -26,8 +27,7 @@ pub struct Claims {
     /// RFC 6749 section 3.3 scope tokens, sorted, each once.
     pub scopes: Vec<Box<str>>,
     pub act: Act,
-    /// The token is bound to a key or certificate (`cnf`, RFC 7800).
-    pub bound: bool,
+    pub confirmation: Confirmation,
     pub acr: Option<Box<str>>,
     pub auth_time: Option<UnixTime>,
 }
@@ -98,14 +98,14 @@ impl Claims {
             audience: audience(payload)?,
             client_id: string(payload, "client_id", shape.client_id)?,
             token_id,
-            expires_at: required(date(payload, "exp", Presence::Required)?)?,
-            not_before: date(payload, "nbf", Presence::Optional)?,
-            issued_at: date(payload, "iat", shape.issued_at)?,
+            expires_at: required(claim_date(payload, "exp", Presence::Required)?)?,
+            not_before: claim_date(payload, "nbf", Presence::Optional)?,
+            issued_at: claim_date(payload, "iat", shape.issued_at)?,
             scopes: scopes(payload, shape.scope_claim)?,
             act: payload.get("act").map_or(Act::Absent, read_act),
-            bound: payload.contains_key("cnf"),
+            confirmation: Confirmation::read(payload.get("cnf")),
             acr: string(payload, "acr", Presence::Optional)?,
-            auth_time: date(payload, "auth_time", Presence::Optional)?,
+            auth_time: claim_date(payload, "auth_time", Presence::Optional)?,
         })
     }
 }
@@ -124,13 +124,18 @@ fn string(payload: &Object, name: &str, presence: Presence) -> Result<Option<Box
 }
 
 /// RFC 7519 section 2 `NumericDate`: a number of seconds, fractions allowed (dropped here).
-fn date(payload: &Object, name: &str, presence: Presence) -> Result<Option<UnixTime>, Reason> {
+fn claim_date(payload: &Object, name: &str, presence: Presence) -> Result<Option<UnixTime>, Reason> {
     match (payload.get(name), presence) {
         (Some(Value::Number(number)), _) => whole_seconds(number).map(Some).ok_or(Reason::ClaimMalformed),
         (Some(_), _) => Err(Reason::ClaimMalformed),
         (None, Presence::Required) => Err(Reason::ClaimMissing),
         (None, Presence::Optional) => Ok(None),
     }
+}
+
+/// The `NumericDate` under `name`, if there is one.
+pub(super) fn date(payload: &Object, name: &str) -> Option<UnixTime> {
+    payload.get(name).and_then(Value::as_number).and_then(whole_seconds)
 }
 
 fn whole_seconds(number: &Number) -> Option<UnixTime> {

@@ -5,7 +5,41 @@ use super::request::{Field, Request};
 
 /// The access token as it was sent, not yet looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct BearerToken<'a>(pub(super) &'a str);
+pub(super) struct Credential<'a> {
+    pub(super) scheme: Scheme,
+    pub(super) token: &'a str,
+}
+
+/// The authentication scheme a token is sent under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// RFC 6750.
+    Bearer,
+    /// RFC 9449 section 7.1.
+    Dpop,
+}
+
+impl Scheme {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Dpop => "DPoP",
+        }
+    }
+
+    /// Scheme names compare without case (RFC 9110 section 11.1).
+    fn from_name(name: &str) -> Option<Self> {
+        [Self::Bearer, Self::Dpop].into_iter().find(|scheme| scheme.name().eq_ignore_ascii_case(name))
+    }
+
+    /// The scheme that a request names, if it names one that is known.
+    pub(super) fn of(request: &Request<'_>) -> Option<Self> {
+        let Field::Once(value) = request.authorization else { return None };
+        let name = trim_ows(value).split(|b| *b == b' ').next()?;
+        Self::from_name(std::str::from_utf8(name).ok()?)
+    }
+}
 
 /// Check 1, its part about headers: a header that can be read two ways is no header.
 ///
@@ -23,8 +57,8 @@ pub(super) fn single_headers(request: &Request<'_>) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Check 3: the Bearer token of the request.
-pub(super) fn present<'a>(request: &Request<'a>, query: Option<&str>) -> Result<BearerToken<'a>, Reason> {
+/// Check 3: the token of the request.
+pub(super) fn present<'a>(request: &Request<'a>, query: Option<&str>) -> Result<Credential<'a>, Reason> {
     let value = match request.authorization {
         Field::Absent => return Err(Reason::CredentialMissing),
         Field::Once(value) => trim_ows(value),
@@ -42,12 +76,12 @@ pub(super) fn present<'a>(request: &Request<'a>, query: Option<&str>) -> Result<
         return Err(Reason::CredentialMalformed);
     };
     let (scheme, credentials) = value.split_once(' ').unwrap_or((value, ""));
-    if !scheme.eq_ignore_ascii_case("bearer") {
+    let Some(known) = Scheme::from_name(scheme) else {
         return Err(if is_token(scheme) { Reason::SchemeUnsupported } else { Reason::CredentialMalformed });
-    }
-    // RFC 6750 section 2.1: `"Bearer" 1*SP b64token`.
-    let credentials = credentials.trim_start_matches(' ');
-    if is_token68(credentials) { Ok(BearerToken(credentials)) } else { Err(Reason::CredentialMalformed) }
+    };
+    // RFC 6750 section 2.1: `"Bearer" 1*SP b64token`; RFC 9449 section 7.1: `"DPoP" 1*SP token68`.
+    let token = credentials.trim_start_matches(' ');
+    if is_token68(token) { Ok(Credential { scheme: known, token }) } else { Err(Reason::CredentialMalformed) }
 }
 
 fn names_access_token(query: &str) -> bool {
@@ -80,13 +114,16 @@ mod tests {
     fn token_of(header: &[u8]) -> Result<String, Reason> {
         let request = Request { authorization: Field::Once(header), ..Request::default() };
         single_headers(&request)?;
-        present(&request, None).map(|BearerToken(token)| token.to_owned())
+        present(&request, None).map(|credential| format!("{} {}", credential.scheme.name(), credential.token))
     }
 
     #[test]
     fn the_scheme_is_case_insensitive_and_spaces_may_repeat() {
         for header in ["Bearer a.b.c", "bearer a.b.c", "BEARER a.b.c", "Bearer    a.b.c", "  Bearer a.b.c\t"] {
-            assert_eq!(token_of(header.as_bytes()), Ok("a.b.c".to_owned()), "{header:?}");
+            assert_eq!(token_of(header.as_bytes()), Ok("Bearer a.b.c".to_owned()), "{header:?}");
+        }
+        for header in ["DPoP a.b.c", "dpop a.b.c", "DPOP  a.b.c"] {
+            assert_eq!(token_of(header.as_bytes()), Ok("DPoP a.b.c".to_owned()), "{header:?}");
         }
     }
 
@@ -114,7 +151,7 @@ mod tests {
         assert_eq!(token_of(b""), Err(Reason::CredentialMissing));
         assert_eq!(token_of(b" \t "), Err(Reason::CredentialMissing));
         assert_eq!(token_of(b"Basic dXNlcjpwYXNz"), Err(Reason::SchemeUnsupported));
-        assert_eq!(token_of(b"DPoP a.b.c"), Err(Reason::SchemeUnsupported));
+        assert_eq!(token_of(b"DPoP-2 a.b.c"), Err(Reason::SchemeUnsupported));
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::digest;
+
 use super::claims::Claims;
+use super::credential::Scheme;
 use super::reason::{Check, Reason};
 use super::snapshot::{Mode, Route, Service};
 use super::spiffe::SpiffeId;
@@ -20,9 +23,46 @@ pub struct Evaluation {
 #[derive(Debug)]
 pub enum Outcome {
     Refused(Reason),
-    /// Everything passes, if the token's single use can be claimed.
+    /// Everything passes, if what may be used once can be claimed: [`Evaluation::next_claim`].
     MustClaim(Pending),
     Permitted(Permit),
+    /// The call asks for the service's metadata, which is public: hopgate answers it, and it never
+    /// reaches the service.
+    Described,
+}
+
+impl Evaluation {
+    /// What is to be claimed before the outcome is known.
+    #[must_use]
+    pub fn next_claim(&self) -> Option<&Claim> {
+        match &self.outcome {
+            Outcome::MustClaim(pending) => Some(&pending.first),
+            Outcome::Refused(_) | Outcome::Permitted(_) | Outcome::Described => None,
+        }
+    }
+
+    /// Takes the store's answer to [`Evaluation::next_claim`].
+    #[must_use]
+    pub fn settled(mut self, claimed: Claimed) -> Self {
+        let Outcome::MustClaim(Pending { first, then, nonce }) = self.outcome else { return self };
+        let verdict = first.refusal(claimed).map_or(Ok(()), Err);
+        self.outcome = match (self.trail.note(Check::Replay, Mode::Enforce, verdict), then) {
+            (Err(reason), _) => {
+                self.findings.nonce = nonce;
+                Outcome::Refused(reason)
+            }
+            (Ok(()), Some(next)) => Outcome::MustClaim(Pending { first: next, then: None, nonce: None }),
+            (Ok(()), None) => Outcome::Permitted(Permit::earned()),
+        };
+        self
+    }
+
+    /// Refuses after all, for a reason outside the checks.
+    #[must_use]
+    pub fn refused(mut self, reason: Reason) -> Self {
+        self.outcome = Outcome::Refused(reason);
+        self
+    }
 }
 
 /// Leave to answer "allow". It can't be made outside this module, so an allow can only be earned
@@ -37,25 +77,78 @@ impl Permit {
     }
 }
 
-/// A permit that still hangs on one claim.
+/// A permit that still hangs on one or two claims: the proof's first, so that a proof used twice
+/// does not use up the token.
 #[derive(Debug)]
 pub struct Pending {
-    pub claim: Claim,
+    first: Claim,
+    then: Option<Claim>,
+    /// For a proof that can't be shown to be unused: with it, the next one can.
+    nonce: Option<Box<str>>,
 }
 
-/// A token id to be claimed once at one service.
+/// What may be used once at one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     pub key: ClaimKey,
+    pub kind: Claimable,
     /// The earliest instant of our clock at which it can have been issued.
     pub issued_at: UnixTime,
-    /// From then on the token is refused as expired, whatever clock skew is configured by then, so
-    /// the claim may be forgotten.
+    /// From then on it is refused as expired, whatever clock skew is configured by then, so the
+    /// claim may be forgotten.
     pub until: UnixTime,
 }
 
-/// Digest of service, issuer and token id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claimable {
+    /// A DPoP proof (RFC 9449 section 11.1).
+    Proof,
+    /// A single-use token.
+    Token,
+}
+
+/// Digest of the kind, the service, whoever gave the id, and the id.
 pub type ClaimKey = [u8; 16];
+
+impl Claim {
+    /// The claim on `id` as `namespace` gave it, at `service`.
+    pub(super) fn new(
+        kind: Claimable,
+        service: &str,
+        namespace: &[u8],
+        id: &str,
+        issued_at: UnixTime,
+        until: UnixTime,
+    ) -> Self {
+        let kind_name: &[u8] = match kind {
+            Claimable::Proof => b"proof",
+            Claimable::Token => b"token",
+        };
+        let mut hash = digest::Context::new(&digest::SHA256);
+        for part in [kind_name, service.as_bytes(), namespace, id.as_bytes()] {
+            // Lengths in front, so that no two of them run together into one text.
+            hash.update(&(part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        let mut key = ClaimKey::default();
+        for (to, from) in key.iter_mut().zip(hash.finish().as_ref()) {
+            *to = *from;
+        }
+        Self { key, kind, issued_at, until }
+    }
+
+    fn refusal(&self, claimed: Claimed) -> Option<Reason> {
+        match (claimed, self.kind) {
+            (Claimed::Fresh, _) => None,
+            (Claimed::Used, Claimable::Token) => Some(Reason::TokenReplayed),
+            (Claimed::Used, Claimable::Proof) => Some(Reason::ProofReplayed),
+            (Claimed::Unprovable, Claimable::Token) => Some(Reason::TokenPredatesStore),
+            (Claimed::Unprovable, Claimable::Proof) => Some(Reason::ProofPredatesStore),
+            (Claimed::Full, _) => Some(Reason::ReplayStoreFull),
+            (Claimed::Unavailable, _) => Some(Reason::ReplayStoreUnavailable),
+        }
+    }
+}
 
 /// What a replay store says to a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,25 +156,21 @@ pub enum Claimed {
     Fresh,
     /// Somebody was first.
     Used,
-    /// The token is older than the store's memory.
+    /// It is older than the store's memory.
     Unprovable,
     Full,
+    /// The store gave no answer, or not in time.
+    Unavailable,
 }
 
 impl Pending {
-    /// Turns the store's answer into the outcome and notes it in the trail.
-    ///
-    /// # Errors
-    /// The reason for refusing, unless the claim was fresh.
-    pub fn settle(self, claimed: Claimed, trail: &mut Trail) -> Result<Permit, Reason> {
-        let verdict = match claimed {
-            Claimed::Fresh => Ok(()),
-            Claimed::Used => Err(Reason::TokenReplayed),
-            Claimed::Unprovable => Err(Reason::TokenPredatesStore),
-            Claimed::Full => Err(Reason::ReplayStoreFull),
-        };
-        trail.note(Check::Replay, Mode::Enforce, verdict)?;
-        Ok(Permit::earned())
+    /// `None` without a claim.
+    pub(super) fn of(proof: Option<Claim>, token: Option<Claim>, nonce: Option<Box<str>>) -> Option<Self> {
+        match (proof, token) {
+            (Some(first), then) => Some(Self { first, then, nonce }),
+            (None, Some(first)) => Some(Self { first, then: None, nonce: None }),
+            (None, None) => None,
+        }
     }
 }
 
@@ -91,7 +180,11 @@ pub struct Findings {
     pub service: Option<Arc<Service>>,
     pub route: Option<Arc<Route>>,
     pub peer: Option<SpiffeId>,
+    /// The scheme that the request names.
+    pub scheme: Option<Scheme>,
     pub token: TokenSeen,
+    /// The nonce that the next proof is to have.
+    pub nonce: Option<Box<str>>,
 }
 
 #[derive(Clone, Debug, Default)]

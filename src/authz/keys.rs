@@ -112,10 +112,7 @@ impl KeySet {
         signature: &str,
     ) -> Result<(), Reason> {
         let key = self.select(kid, algorithm)?;
-        match jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key.decoding, algorithm.into()) {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(_) => Err(Reason::SignatureInvalid),
-        }
+        if signed(message, signature, &key.decoding, algorithm) { Ok(()) } else { Err(Reason::SignatureInvalid) }
     }
 
     fn select(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&Key, Reason> {
@@ -143,6 +140,16 @@ impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key").field("kid", &self.kid).field("algorithm", &self.algorithm).finish_non_exhaustive()
     }
+}
+
+/// Whether `signature` (base64url) over `message` was made with the private part of `key`.
+pub(super) fn signed(message: &str, signature: &str, key: &DecodingKey, algorithm: Algorithm) -> bool {
+    jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, algorithm.into()).unwrap_or(false)
+}
+
+/// The key that a `jwk` shows, if it can check `algorithm` and shows nothing private.
+pub(super) fn public_key(jwk: &Value, algorithm: Algorithm) -> Result<DecodingKey, &'static str> {
+    read_key(jwk, &[algorithm]).map(|key| key.decoding)
 }
 
 fn read_key(jwk: &Value, allowed: &[Algorithm]) -> Result<Key, &'static str> {

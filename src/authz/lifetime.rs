@@ -1,5 +1,7 @@
 //! The times of a token, checked on every request.
 
+use std::time::Duration;
+
 use super::claims::Claims;
 use super::reason::Reason;
 use super::snapshot::Issuer;
@@ -32,4 +34,18 @@ pub(super) fn check(issuer: &Issuer, claims: &Claims, now: UnixTime) -> Result<(
         return Err(Reason::LifetimeTooLong);
     }
     Ok(())
+}
+
+/// What a route adds: a token that was issued long ago does not open it, however long it lives.
+pub(super) fn check_age(
+    issuer: &Issuer,
+    max_token_age: Option<Duration>,
+    claims: &Claims,
+    now: UnixTime,
+) -> Result<(), Reason> {
+    let Some(max_age) = max_token_age else { return Ok(()) };
+    match claims.issued_at {
+        Some(issued_at) if now <= issued_at.after(max_age).after(issuer.clock_skew) => Ok(()),
+        Some(_) | None => Err(Reason::TokenTooOld),
+    }
 }

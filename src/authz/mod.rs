@@ -5,15 +5,18 @@
 //! The one memory it has, [`VerifiedTokens`], only saves repeating a signature check.
 //!
 //! The straight line: `request` → `path` → `route` → `credential` → `verified` (which
-//! reads `jws`, `claims` and `keys`) → `lifetime` → `audience` → `delegation` →
-//! `scopes` → a [`Permit`], or a [`Claim`] to settle first.
+//! reads `jws`, `claims` and `keys`) → `lifetime` → `audience` → `revocation` → `delegation` →
+//! `sender` (with `proof` and `certificate`) → `scopes` → `step_up` → a [`Permit`], or a [`Claim`]
+//! to settle first.
 
 #![deny(clippy::disallowed_methods)]
 
 mod agents;
 mod algorithm;
 mod audience;
+mod certificate;
 mod claims;
+mod confirmation;
 mod credential;
 mod decision;
 mod delegation;
@@ -21,40 +24,58 @@ mod json;
 mod jws;
 mod keys;
 mod lifetime;
+mod metadata;
+mod nonce;
 mod path;
+mod proof;
 mod reason;
 mod request;
+mod revocation;
 mod route;
 mod scopes;
+mod sender;
 mod snapshot;
 mod spiffe;
+mod step_up;
+mod target;
 mod time;
 mod verified;
 
 use std::sync::Arc;
-
-use aws_lc_rs::digest;
+use std::time::Duration;
 
 pub use agents::{Agent, AgentIndex, Agents, Ceiling};
 pub use algorithm::Algorithm;
+pub use certificate::ForwardedCertificates;
 pub use claims::{Act, Actor, Claims, Presence, ScopeClaim, Shape, is_scope_token};
+pub use confirmation::{Confirmation, Thumbprint};
+pub use credential::Scheme;
 pub use decision::{
-    Claim, ClaimKey, Claimed, Evaluation, Findings, Outcome, Pending, Permit, TokenSeen, Trail, Verdict,
+    Claim, ClaimKey, Claimable, Claimed, Evaluation, Findings, Outcome, Pending, Permit, TokenSeen, Trail, Verdict,
 };
 pub use delegation::{Allowed, BindCaller, Delegation, Pair, PairSubject, PriorActors};
 pub use json::{Object, parse_object};
 pub use keys::{Ignored, KeySet, KeySetError};
+pub use metadata::Metadata;
+pub use nonce::NonceKey;
 pub use path::{Ambiguous, CanonicalPath};
+pub use proof::ProofRules;
 pub use reason::{Answer, Check, Reason};
 pub use request::{Field, Request};
+pub use revocation::{Revocation, Revocations};
 pub use route::{RouteConflict, Routes};
 pub use snapshot::{Enforcement, Issuer, MAX_CLOCK_SKEW, Mode, Route, Service, Services, Snapshot};
 pub use spiffe::SpiffeId;
+pub use step_up::StepUp;
+pub use target::TargetUrl;
 pub use time::UnixTime;
 pub use verified::{TokenDigest, VerifiedToken, VerifiedTokens};
 
+use self::credential::Credential;
+use self::proof::Proof;
+
 /// Decides one call. What passes everything but hangs on a single use comes back as
-/// [`Outcome::MustClaim`]; whoever asked claims it and calls [`Pending::settle`].
+/// [`Outcome::MustClaim`]; whoever asked claims it and calls [`Evaluation::settled`].
 #[must_use]
 pub fn evaluate(snapshot: &Snapshot, request: &Request<'_>, now: UnixTime) -> Evaluation {
     let mut walk = Walk { snapshot, findings: Findings::default(), trail: Trail::default() };
@@ -74,6 +95,7 @@ impl Walk<'_> {
         let snapshot = self.snapshot;
         let (path, query) = self.check(Check::Request, well_formed(request))?;
         self.findings.peer = request.peer.and_then(SpiffeId::parse);
+        self.findings.scheme = Scheme::of(request);
 
         let service =
             self.check(Check::Route, snapshot.services.select(request.service).ok_or(Reason::ServiceUnknown))?;
@@ -81,14 +103,19 @@ impl Walk<'_> {
         if service.routes.hides_a_delimiter(path) {
             return self.check(Check::Request, Err(Reason::PathAmbiguous));
         }
+        if service.metadata.as_ref().is_some_and(|metadata| metadata.is_asked_for(request.method, path)) {
+            return Ok(Outcome::Described);
+        }
         let route = self.check(Check::Route, service.routes.find(request.method, path).ok_or(Reason::RouteUnknown))?;
         self.findings.route = Some(Arc::clone(route));
 
         let credential = self.check(Check::Credential, credential::present(request, query))?;
-        let token = self.token(credential.0, now)?;
+        let token = self.token(credential.token, route, now)?;
         let claims = token.claims();
 
         self.enforce(Check::Audience, audience::check(service, claims))?;
+        let revoked = if snapshot.revocations.stop(claims) { Err(Reason::Revoked) } else { Ok(()) };
+        self.enforce(Check::Revocation, revoked)?;
         if claims.act == Act::Malformed {
             // Always: observed, it would be read as no delegation.
             return self.check(Check::Delegation, Err(Reason::ActMalformed));
@@ -103,22 +130,64 @@ impl Walk<'_> {
                 self.enforce(Check::Caller, result)?;
             }
         }
-        if claims.bound {
-            return self.check(Check::Sender, Err(Reason::BindingUnsupported));
-        }
-        self.trail.set(Check::Sender, Verdict::NotAsked);
+        let proof = self.sender(request, path, credential, service, route, claims, now)?;
         self.enforce(Check::Scopes, scopes::check(route, &snapshot.agents, claims, &chain))?;
-
-        if !route.single_use {
-            self.trail.set(Check::Replay, Verdict::NotAsked);
-            return Ok(Outcome::Permitted(Permit::earned()));
+        match &route.step_up {
+            None => self.trail.set(Check::StepUp, Verdict::NotAsked),
+            Some(rule) => {
+                let skew = snapshot.issuer(&claims.issuer).map_or(Duration::ZERO, |issuer| issuer.clock_skew);
+                self.enforce(Check::StepUp, step_up::check(rule, claims, skew, now))?;
+            }
         }
-        let claim = self.check(Check::Replay, claim(snapshot, service, claims))?;
-        Ok(Outcome::MustClaim(Pending { claim }))
+
+        // Last, when all else has passed: a claim can't be taken back.
+        let token = route.single_use.then(|| token_claim(snapshot, service, claims)).transpose();
+        let token = self.check(Check::Replay, token)?;
+        let nonce = proof.as_ref().map(|_| snapshot.proofs.nonces.mint(now).into());
+        match Pending::of(proof.map(|proof| proof_claim(service, &proof)), token, nonce) {
+            Some(pending) => Ok(Outcome::MustClaim(pending)),
+            None => {
+                self.trail.set(Check::Replay, Verdict::NotAsked);
+                Ok(Outcome::Permitted(Permit::earned()))
+            }
+        }
+    }
+
+    /// Check 9, and the proof to be used up, where one was given.
+    #[expect(clippy::too_many_arguments, reason = "each is another thing this one check compares")]
+    fn sender(
+        &mut self,
+        request: &Request<'_>,
+        path: CanonicalPath<'_>,
+        credential: Credential<'_>,
+        service: &Service,
+        route: &Route,
+        claims: &Claims,
+        now: UnixTime,
+    ) -> Result<Option<Proof>, Reason> {
+        let bearer = credential.scheme == Scheme::Bearer && claims.confirmation == Confirmation::None;
+        if bearer && !route.sender_constrained {
+            self.trail.set(Check::Sender, Verdict::NotAsked);
+            return Ok(None);
+        }
+        let peer = self.findings.peer.as_ref();
+        let sent = sender::Sent { request, path: path.as_str(), credential, peer };
+        let result = sender::check(self.snapshot, service, route, &claims.confirmation, &sent, now);
+        if let Err(reason) = &result
+            && reason.answer() == Answer::UseNonce
+        {
+            self.findings.nonce = Some(self.snapshot.proofs.nonces.mint(now).into());
+        }
+        let (proof, verdict) = match result {
+            Ok(proof) => (proof, Ok(())),
+            Err(reason) => (None, Err(reason)),
+        };
+        self.enforce(Check::Sender, verdict)?;
+        Ok(proof)
     }
 
     /// Check 4, keeping what an unverified token says for the record.
-    fn token(&mut self, raw: &str, now: UnixTime) -> Result<Arc<VerifiedToken>, Reason> {
+    fn token(&mut self, raw: &str, route: &Route, now: UnixTime) -> Result<Arc<VerifiedToken>, Reason> {
         let token = match verified::verify(self.snapshot, raw) {
             Ok(token) => token,
             Err(verified::Rejected { reason, claimed }) => {
@@ -131,7 +200,11 @@ impl Walk<'_> {
         self.findings.token = TokenSeen::Verified(Arc::clone(&token));
         // The issuer was there when the token was verified against this same snapshot.
         let issuer = self.snapshot.issuer(&token.claims().issuer).ok_or(Reason::IssuerUnknown);
-        self.check(Check::Token, issuer.and_then(|issuer| lifetime::check(issuer, token.claims(), now)))?;
+        let timely = issuer.and_then(|issuer| {
+            lifetime::check(issuer, token.claims(), now)?;
+            lifetime::check_age(issuer, route.max_token_age, token.claims(), now)
+        });
+        self.check(Check::Token, timely)?;
         Ok(token)
     }
 
@@ -167,22 +240,19 @@ fn well_formed<'a>(request: &Request<'a>) -> Result<(CanonicalPath<'a>, Option<&
 
 /// The claim on a single-use token: its id at its issuer, at this service. The id and not the
 /// token's text, because an ECDSA signature has a second valid spelling.
-fn claim(snapshot: &Snapshot, service: &Service, claims: &Claims) -> Result<Claim, Reason> {
-    let token_id = claims.token_id.as_deref().ok_or(Reason::TokenIdMissing)?;
+fn token_claim(snapshot: &Snapshot, service: &Service, claims: &Claims) -> Result<Claim, Reason> {
+    let id = claims.token_id.as_deref().ok_or(Reason::TokenIdMissing)?;
     let skew = snapshot.issuer(&claims.issuer).map_or(MAX_CLOCK_SKEW, |issuer| issuer.clock_skew);
-    let mut hash = digest::Context::new(&digest::SHA256);
-    for part in [service.name.as_ref(), claims.issuer.as_ref(), token_id] {
-        // Lengths in front, so that no two triples run together into one text.
-        hash.update(&(part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    let mut key = ClaimKey::default();
-    for (to, from) in key.iter_mut().zip(hash.finish().as_ref()) {
-        *to = *from;
-    }
     // By the issuer's clock, which may be ahead: what says it is just issued may be `skew` old.
     // Without `iat` nothing shows that the token is younger than the store.
     let issued_at = claims.issued_at.map_or(UnixTime::from_secs(i64::MIN), |at| at.before(skew));
     // Not the skew of today: a reload may raise it, and must not revive a token.
-    Ok(Claim { key, issued_at, until: claims.expires_at.after(MAX_CLOCK_SKEW) })
+    let until = claims.expires_at.after(MAX_CLOCK_SKEW);
+    Ok(Claim::new(Claimable::Token, &service.name, claims.issuer.as_bytes(), id, issued_at, until))
+}
+
+/// The claim on a proof: its id under the key that signed it, at this service. For every URL of the
+/// service, which is more than RFC 9449 section 11.1 asks for: an id is not to be used twice at all.
+fn proof_claim(service: &Service, proof: &Proof) -> Claim {
+    Claim::new(Claimable::Proof, &service.name, &proof.key, &proof.id, proof.made_at, proof.until)
 }

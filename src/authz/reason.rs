@@ -18,6 +18,8 @@ pub enum Check {
     Token,
     /// 5: the token is for this service.
     Audience,
+    /// 6: neither the token nor anybody in it was revoked.
+    Revocation,
     /// 7: the chain of actors is one the operator allows.
     Delegation,
     /// 8: the caller is the current actor.
@@ -26,23 +28,27 @@ pub enum Check {
     Sender,
     /// 10: scopes, with the ceiling of every agent in the chain.
     Scopes,
-    /// 14: a single-use token was not used before.
+    /// 11: the person was authenticated well and lately enough.
+    StepUp,
+    /// 14: neither the proof nor a single-use token was used before.
     Replay,
     /// hopgate itself: its capacity, its record, its own faults.
     Service,
 }
 
 impl Check {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Request,
         Self::Route,
         Self::Credential,
         Self::Token,
         Self::Audience,
+        Self::Revocation,
         Self::Delegation,
         Self::Caller,
         Self::Sender,
         Self::Scopes,
+        Self::StepUp,
         Self::Replay,
         Self::Service,
     ];
@@ -55,10 +61,12 @@ impl Check {
             Self::Credential => "credential",
             Self::Token => "token",
             Self::Audience => "audience",
+            Self::Revocation => "revocation",
             Self::Delegation => "delegation",
             Self::Caller => "caller",
             Self::Sender => "sender",
             Self::Scopes => "scopes",
+            Self::StepUp => "step_up",
             Self::Replay => "replay",
             Self::Service => "service",
         }
@@ -69,14 +77,14 @@ impl Check {
     #[must_use]
     pub const fn can_observe(self) -> bool {
         match self {
-            Self::Audience | Self::Delegation | Self::Caller | Self::Scopes => true,
-            Self::Request
-            | Self::Route
-            | Self::Credential
-            | Self::Token
+            Self::Audience
+            | Self::Revocation
+            | Self::Delegation
+            | Self::Caller
             | Self::Sender
-            | Self::Replay
-            | Self::Service => false,
+            | Self::Scopes
+            | Self::StepUp => true,
+            Self::Request | Self::Route | Self::Credential | Self::Token | Self::Replay | Self::Service => false,
         }
     }
 }
@@ -97,6 +105,14 @@ pub enum Answer {
     NoCredential,
     /// 401 `invalid_token`, RFC 6750 section 3.1.
     InvalidToken,
+    /// 401 `invalid_token` in both schemes: as Bearer it was refused, with a DPoP proof it could pass.
+    InvalidTokenUnlessProven,
+    /// 401 `invalid_dpop_proof`, RFC 9449 section 7.1.
+    InvalidProof,
+    /// 401 `use_dpop_nonce` with a nonce, RFC 9449 section 9.
+    UseNonce,
+    /// 401 `insufficient_user_authentication` with what is asked for, RFC 9470 section 3.
+    InsufficientUserAuthentication,
     /// 403 `insufficient_scope` with the scopes of the route, RFC 6750 section 3.1.
     InsufficientScope,
     /// 403 `actor_unauthorized`: the token is good, this actor may not. The code is a draft's
@@ -152,8 +168,8 @@ reasons! {
     ServiceUnknown "service_unknown" Route AccessDenied "No service is configured for this request"
     RouteUnknown "route_unknown" Route AccessDenied "No rule allows this method and path"
 
-    CredentialMissing "credential_missing" Credential NoCredential "A bearer token is required"
-    SchemeUnsupported "scheme_unsupported" Credential NoCredential "A bearer token is required"
+    CredentialMissing "credential_missing" Credential NoCredential "An access token is required"
+    SchemeUnsupported "scheme_unsupported" Credential NoCredential "An access token is required"
     CredentialMalformed "credential_malformed" Credential InvalidRequest "The authorization header is malformed"
     CredentialTwice "credential_twice" Credential InvalidRequest "More than one method of sending a token is used"
 
@@ -178,9 +194,13 @@ reasons! {
     TokenNotYetValid "token_not_yet_valid" Token InvalidToken "The access token is not valid yet"
     TokenFromFuture "token_from_future" Token InvalidToken "The access token is not valid yet"
     LifetimeTooLong "lifetime_too_long" Token InvalidToken "The access token is valid for too long"
+    /// Older than this route takes.
+    TokenTooOld "token_too_old" Token InvalidToken "The access token was issued too long ago for this request"
 
     AudienceMismatch "audience_mismatch" Audience InvalidToken "The access token is not for this service"
     AudienceNotSingle "audience_not_single" Audience InvalidToken "The access token is not for this service alone"
+
+    Revoked "revoked" Revocation InvalidToken "The access token was revoked"
 
     ActMalformed "act_malformed" Delegation InvalidToken "The act claim is malformed"
     ActorRequired "actor_required" Delegation InvalidToken "The access token names no actor"
@@ -199,15 +219,45 @@ reasons! {
 
     /// `cnf` is there and hopgate can't check it: accepting the token would drop the binding.
     BindingUnsupported "binding_unsupported" Sender InvalidToken "The access token is bound to a key that was not proven"
+    /// The route asks for a token that is bound to its sender.
+    SenderUnconstrained "sender_unconstrained" Sender InvalidTokenUnlessProven "The access token is not bound to its sender"
+    /// RFC 9449 section 7.2: a bound token without its proof is a stolen one.
+    BoundTokenAsBearer "bound_token_as_bearer" Sender InvalidTokenUnlessProven "The access token is bound to a key that was not proven"
+    TokenNotBound "token_not_bound" Sender InvalidToken "The access token is not bound to a DPoP key"
+    CertificateMissing "certificate_missing" Sender InvalidToken "The access token is bound to a certificate that was not shown"
+    CertificateMismatch "certificate_mismatch" Sender InvalidToken "The access token is bound to another certificate"
+    ProofMissing "proof_missing" Sender InvalidProof "A DPoP proof is required"
+    ProofMalformed "proof_malformed" Sender InvalidProof "The DPoP proof is malformed"
+    ProofTypeWrong "proof_type_wrong" Sender InvalidProof "The DPoP header holds no DPoP proof"
+    ProofAlgorithmNotAllowed "proof_algorithm_not_allowed" Sender InvalidProof "The DPoP proof is signed with an algorithm that is not allowed"
+    /// `jwk` is missing, not of the algorithm, not on its curve, or shows a private key.
+    ProofKeyUnusable "proof_key_unusable" Sender InvalidProof "The key of the DPoP proof can not be used"
+    ProofSignatureInvalid "proof_signature_invalid" Sender InvalidProof "The DPoP proof signature is not valid"
+    ProofMethodMismatch "proof_method_mismatch" Sender InvalidProof "The DPoP proof is for another method"
+    ProofTargetMismatch "proof_target_mismatch" Sender InvalidProof "The DPoP proof is for another URL"
+    ProofFromFuture "proof_from_future" Sender InvalidProof "The DPoP proof is not valid yet"
+    ProofExpired "proof_expired" Sender InvalidProof "The DPoP proof is too old"
+    ProofTokenMismatch "proof_token_mismatch" Sender InvalidProof "The DPoP proof is for another access token"
+    ProofNonceRequired "proof_nonce_required" Sender UseNonce "Resource server requires nonce in DPoP proof"
+    /// Not one of ours, or no longer good.
+    ProofNonceInvalid "proof_nonce_invalid" Sender UseNonce "Resource server requires another nonce in DPoP proof"
+    ProofKeyMismatch "proof_key_mismatch" Sender InvalidToken "Invalid DPoP key binding"
 
     ScopeMissing "scope_missing" Scopes InsufficientScope "The request needs more scopes than the access token has"
     ScopeAboveCeiling "scope_above_ceiling" Scopes InsufficientScope "An agent in the chain may not use a scope the request needs"
+
+    AcrInsufficient "acr_insufficient" StepUp InsufficientUserAuthentication "A different authentication level is required"
+    AuthenticationTooOld "authentication_too_old" StepUp InsufficientUserAuthentication "More recent authentication is required"
 
     TokenReplayed "token_replayed" Replay InvalidToken "The access token was used before"
     TokenIdMissing "token_id_missing" Replay InvalidToken "A single-use access token needs an id"
     /// Issued before this process began to remember: it may have been used then.
     TokenPredatesStore "token_predates_store" Replay InvalidToken "The access token can not be shown to be unused"
+    ProofReplayed "proof_replayed" Replay InvalidProof "The DPoP proof was used before"
+    /// Made before this process began to remember; one with a nonce of ours can't be.
+    ProofPredatesStore "proof_predates_store" Replay UseNonce "Resource server requires nonce in DPoP proof"
     ReplayStoreFull "replay_store_full" Replay Unavailable "Single-use tokens can not be checked now"
+    ReplayStoreUnavailable "replay_store_unavailable" Replay Unavailable "Single-use tokens can not be checked now"
 
     Overloaded "overloaded" Service Unavailable "The authorization service is overloaded"
     /// The message did not come, or its answer was not found, in time.

@@ -3,7 +3,7 @@
 /// One call as Envoy (or a file, or a test) describes it.
 ///
 /// Everything here is the caller's word except `service`, which the operator sets per route in
-/// Envoy, and `peer`, which Envoy verified.
+/// Envoy, and `peer` and `certificate`, which Envoy verified.
 #[derive(Clone, Debug, Default)]
 pub struct Request<'a> {
     /// The HTTP method as sent; empty if the edge was given none.
@@ -16,6 +16,10 @@ pub struct Request<'a> {
     pub dpop: Field<'a>,
     /// The identity of the mTLS peer as Envoy verified it: its first URI SAN.
     pub peer: Option<&'a str>,
+    /// The certificate of the mTLS peer as Envoy reports it: URL-encoded PEM.
+    pub certificate: Option<&'a str>,
+    /// The `x-forwarded-client-cert` header.
+    pub forwarded_certificate: Field<'a>,
     /// The service the operator named for this Envoy route (`context_extensions`).
     pub service: Option<&'a str>,
 }

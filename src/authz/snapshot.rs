@@ -6,11 +6,17 @@ use std::time::Duration;
 
 use super::agents::{AgentIndex, Agents};
 use super::algorithm::Algorithm;
+use super::certificate::ForwardedCertificates;
 use super::claims::Shape;
 use super::delegation::Delegation;
 use super::keys::KeySet;
+use super::metadata::Metadata;
+use super::proof::ProofRules;
 use super::reason::Check;
+use super::revocation::Revocations;
 use super::route::Routes;
+use super::step_up::StepUp;
+use super::target::TargetUrl;
 use super::verified::VerifiedTokens;
 
 /// Settings and keys as they were at one moment. Replaced whole, never changed.
@@ -22,6 +28,9 @@ pub struct Snapshot {
     pub services: Services,
     pub agents: Arc<Agents>,
     pub enforcement: Enforcement,
+    pub proofs: Arc<ProofRules>,
+    pub forwarded_certificates: Arc<ForwardedCertificates>,
+    pub revocations: Arc<Revocations>,
     /// Longest access token looked at, bytes.
     pub token_limit: usize,
     pub verified: Arc<VerifiedTokens>,
@@ -104,8 +113,11 @@ pub struct Service {
     pub single_audience: bool,
     /// The agent that this service itself is, where it is one.
     pub agent: Option<AgentIndex>,
-    /// Where its protected resource metadata is (RFC 9728 section 3).
-    pub resource_metadata: Option<Box<str>>,
+    /// Its protected resource metadata, where its identifier tells where that is.
+    pub metadata: Option<Metadata>,
+    /// The URLs under which callers know it; Envoy's view of scheme and host is not theirs. Without
+    /// one no DPoP proof can be for it.
+    pub external_urls: Vec<TargetUrl>,
     pub routes: Routes,
 }
 
@@ -116,8 +128,15 @@ pub struct Route {
     /// All needed, as configured.
     pub scopes: Vec<Box<str>>,
     pub delegation: Delegation,
+    /// The risk class, as the operator calls it.
+    pub risk: Option<Box<str>>,
+    /// Refuse tokens that are bound to nobody.
+    pub sender_constrained: bool,
     /// A token opens this route once.
     pub single_use: bool,
+    /// Longest time since the token was issued.
+    pub max_token_age: Option<Duration>,
+    pub step_up: Option<StepUp>,
 }
 
 /// Which checks refuse and which only say that they would.

@@ -10,15 +10,15 @@ use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
 
 use super::check::report;
 use super::exit::{Exit, fail};
-use crate::audit::{Facts, Record};
-use crate::authz::{self, Evaluation, KeySet, Outcome, Reason, Verdict, VerifiedTokens};
+use crate::audit::{Decided, Facts, Record};
+use crate::authz::{self, Evaluation, KeySet, Reason, Verdict, VerifiedTokens};
 use crate::clock;
 use crate::config::{self, KeySource, Settings};
 use crate::envoy::decode::{Decoded, decode};
 use crate::envoy::encode::{self, Told};
 use crate::jwks;
 use crate::live::{Live, State};
-use crate::replay::{MemoryStore, ReplayStore as _};
+use crate::replay::MemoryStore;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -54,7 +54,10 @@ pub(super) async fn run(args: Args) -> Exit {
         Ok(message) => message,
         Err(error) => return fail(error),
     };
-    let live = Live::new(State::new(&settings, Arc::new(VerifiedTokens::with_capacity(1)), None));
+    let live = match State::first(&settings, Arc::new(VerifiedTokens::with_capacity(1))) {
+        Ok(state) => Live::new(state),
+        Err(error) => return fail(error),
+    };
     for configured in &settings.issuers {
         if let Err(error) = give_keys(&live, configured, &args.jwks).await {
             eprintln!("hopgate: warning: issuer `{}` has no keys: {error}", configured.issuer.name);
@@ -89,16 +92,14 @@ async fn give_keys(live: &Live, configured: &config::IssuerSettings, given: &[St
 
 fn explain(settings: &Settings, state: &State, decoded: &Decoded<'_>, time: SystemTime) -> Exit {
     let now = clock::unix(time);
-    let Evaluation { findings, mut trail, outcome } = authz::evaluate(&state.snapshot, &decoded.request, now);
+    let mut evaluation = authz::evaluate(&state.snapshot, &decoded.request, now);
     // An empty store: explain can't know what a running hopgate has seen.
-    let outcome = match outcome {
-        Outcome::Permitted(permit) => Ok(permit),
-        Outcome::Refused(reason) => Err(reason),
-        Outcome::MustClaim(pending) => {
-            let claimed = MemoryStore::new(1, None).claim(&pending.claim, now);
-            pending.settle(claimed, &mut trail)
-        }
-    };
+    let store = MemoryStore::new(2, None);
+    while let Some(claim) = evaluation.next_claim() {
+        let claimed = store.claim_now(claim, now);
+        evaluation = evaluation.settled(claimed);
+    }
+    let Evaluation { findings, trail, outcome } = evaluation;
     println!(
         "config      {} (revision {})",
         settings.files.first().map_or(String::new(), |f| f.display().to_string()),
@@ -110,11 +111,17 @@ fn explain(settings: &Settings, state: &State, decoded: &Decoded<'_>, time: Syst
         println!("{check:<11} {}", words(verdict));
     }
     println!();
-    let refused = outcome.err();
-    let told = Told { decision_id: "00000000-0000-0000-0000-000000000000", findings: &findings, trail: &trail };
-    match refused {
-        None => println!("decision    ALLOW"),
-        Some(reason) => print_denial(reason, told, decoded.grpc),
+    let decided = Decided::of(&outcome);
+    let told = Told {
+        decision_id: "00000000-0000-0000-0000-000000000000",
+        findings: &findings,
+        trail: &trail,
+        proof_algorithms: &state.snapshot.proofs.algorithms,
+    };
+    match decided {
+        Decided::Allowed => println!("decision    ALLOW"),
+        Decided::Answered => println!("decision    ANSWER with the metadata of the service, in its place"),
+        Decided::Refused(reason) => print_denial(reason, told, decoded.grpc),
     }
     let record = Record::new(&Facts {
         time,
@@ -128,14 +135,17 @@ fn explain(settings: &Settings, state: &State, decoded: &Decoded<'_>, time: Syst
         snapshot: &state.snapshot,
         findings: &findings,
         trail: &trail,
-        refused,
+        decided,
         duration: Duration::ZERO,
     });
     match serde_json::to_string_pretty(&record) {
         Ok(text) => println!("\nrecord      {}", text.replace('\n', "\n            ")),
         Err(error) => return fail(error),
     }
-    if refused.is_some() { Exit::Refused } else { Exit::Done }
+    match decided {
+        Decided::Refused(_) => Exit::Refused,
+        Decided::Allowed | Decided::Answered => Exit::Done,
+    }
 }
 
 fn print_denial(reason: Reason, told: Told<'_>, grpc: bool) {

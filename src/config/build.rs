@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use super::faults::Faults;
 use super::files::Files;
-use super::settings::{Listen, ProcessSettings, ReplaySettings, Settings, Upstream};
-use super::{issuers, services, written};
+use super::revocations::RevocationSettings;
+use super::settings::{Listen, ProcessSettings, Settings, Upstream};
+use super::{issuers, replay, revocations, sender, services, written};
 use crate::authz::{Agent, AgentIndex, Agents, Ceiling, Check, Enforcement, SpiffeId, is_scope_token};
 
 /// Builds the settings. Faults land in `faults`; with any, the result is not to be used.
@@ -19,7 +20,7 @@ pub(super) fn build(
     faults: &mut Faults,
     warnings: &mut Faults,
 ) -> Option<Settings> {
-    let process = process(config, faults);
+    let process = process(config, files, faults, warnings);
     let issuers = issuers::build(&config.issuers, files, faults, warnings);
     let agents = agents(config, faults);
     let names = AgentNames::new(&agents);
@@ -36,13 +37,42 @@ pub(super) fn build(
         agents: Arc::new(agents),
         services,
         enforcement,
+        forwarded_certificates: Arc::new(sender::forwarded_certificates(&config.forwarded_client_cert, faults, warnings)),
+        revocations: revocations(config, files, faults, warnings),
         token_limit: usize::try_from(config.limits.token_bytes).ok()?,
         warnings: Vec::new(),
         files: Vec::new(),
     })
 }
 
-fn process(config: &written::Config, faults: &mut Faults) -> Option<ProcessSettings> {
+fn revocations(
+    config: &written::Config,
+    files: &Files<'_>,
+    faults: &mut Faults,
+    warnings: &mut Faults,
+) -> Option<RevocationSettings> {
+    let file = files.path_of(&config.revocations.as_ref()?.file);
+    match revocations::load_revocations(&file) {
+        Ok(list) => {
+            for issuer in list.issuers().filter(|named| config.issuers.iter().all(|known| known.issuer != *named)) {
+                warnings.add("revocations.file", format_args!("`{issuer}` is none of `issuers`: its entries stop nothing"));
+            }
+            Some(RevocationSettings { file, list: Arc::new(list) })
+        }
+        Err(found) => {
+            found.iter().for_each(|fault| faults.add("revocations.file", format_args!("`{}`: {fault}", file.display())));
+            None
+        }
+    }
+}
+
+fn process(
+    config: &written::Config,
+    files: &mut Files<'_>,
+    faults: &mut Faults,
+    warnings: &mut Faults,
+) -> Option<ProcessSettings> {
+    let proofs = sender::proofs(&config.dpop, files, faults, warnings);
     let listen = listen(config, faults);
     let admin = config.admin.parse::<SocketAddr>();
     if admin.is_err() {
@@ -51,14 +81,13 @@ fn process(config: &written::Config, faults: &mut Faults) -> Option<ProcessSetti
     if config.limits.deadline.0 < Duration::from_millis(10) {
         faults.add("limits.deadline", "must be at least 10ms");
     }
+    let replay = replay::build(config, files, faults, warnings);
     let size = |value: u32| usize::try_from(value).ok();
     Some(ProcessSettings {
         listen: listen?,
         admin: admin.ok()?,
-        replay: ReplaySettings {
-            capacity: size(config.replay.capacity)?,
-            accept_tokens_issued_before_start: config.replay.accept_tokens_issued_before_start,
-        },
+        replay: replay?,
+        proofs,
         audit_queue: size(config.audit.queue)?,
         concurrency: size(config.limits.concurrency)?,
         message_bytes: size(config.limits.message_bytes)?,
@@ -175,7 +204,10 @@ fn enforcement(config: &written::Config, warnings: &mut Faults) -> Enforcement {
         let check = match check {
             written::ObservableCheck::Audience => Check::Audience,
             written::ObservableCheck::Delegation => Check::Delegation,
+            written::ObservableCheck::Revocation => Check::Revocation,
             written::ObservableCheck::Caller => Check::Caller,
+            written::ObservableCheck::Sender => Check::Sender,
+            written::ObservableCheck::StepUp => Check::StepUp,
             written::ObservableCheck::Scopes => Check::Scopes,
         };
         match mode {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::span::Span;
-use super::written::{Audit, AuditDestination, Limits, OnOverflow, Replay, ReplayStore, Upstream};
+use super::written::{AlgorithmName, Audit, AuditDestination, Dpop, Limits, OnOverflow, Replay, ReplayStore, Upstream};
 
 impl Default for Upstream {
     fn default() -> Self {
@@ -13,7 +13,20 @@ impl Default for Upstream {
 
 impl Default for Replay {
     fn default() -> Self {
-        Self { store: ReplayStore::Memory, capacity: 1_000_000, accept_tokens_issued_before_start: false }
+        Self { store: ReplayStore::Memory, capacity: 1_000_000, accept_tokens_issued_before_start: false, redis: None }
+    }
+}
+
+impl Default for Dpop {
+    fn default() -> Self {
+        Self {
+            algorithms: vec![AlgorithmName::ES256, AlgorithmName::EdDSA],
+            max_age: Span(Duration::from_secs(60)),
+            clock_skew: Span(Duration::from_secs(5)),
+            require_nonce: false,
+            nonce_lifetime: Span(Duration::from_secs(5 * 60)),
+            nonce_key_file: None,
+        }
     }
 }
 

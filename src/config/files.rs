@@ -39,6 +39,23 @@ impl<'a> Files<'a> {
         }
     }
 
+    /// Where `name` is.
+    pub(super) fn path_of(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Whether `name` can be read now, or a fault at `path`. What it holds is no part of the
+    /// configuration: it is read again where it is used, and may be another by then.
+    pub(super) fn find(&self, name: impl AsRef<Path>, path: &str, faults: &mut Faults) -> PathBuf {
+        let file = self.folder.join(name);
+        match read_bounded(&file).map(String::from_utf8) {
+            Ok(Ok(text)) if !text.trim().is_empty() => {}
+            Ok(_) => faults.add(path, format_args!("`{}` holds no text", file.display())),
+            Err(error) => faults.add(path, format_args!("can't read `{}`: {error}", file.display())),
+        }
+        file
+    }
+
     /// The files read, and a short digest of all they held.
     pub(super) fn finish(self) -> (Vec<PathBuf>, String) {
         let digest = self.hash.finish();
@@ -46,7 +63,7 @@ impl<'a> Files<'a> {
     }
 }
 
-fn read_bounded(file: &Path) -> std::io::Result<Vec<u8>> {
+pub(super) fn read_bounded(file: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = std::fs::File::open(file)?.take(MAX_FILE.saturating_add(1)).read_to_end(&mut bytes)?;
     if read as u64 > MAX_FILE {

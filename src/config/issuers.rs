@@ -160,7 +160,7 @@ pub(crate) fn is_safe(url: &Url, insecure: bool) -> bool {
     }
 }
 
-fn at_most(span: Duration, most: Duration, path: &str, faults: &mut Faults) -> Duration {
+pub(super) fn at_most(span: Duration, most: Duration, path: &str, faults: &mut Faults) -> Duration {
     if span > most {
         faults.add(path, format_args!("must be at most {}", humantime::format_duration(most)));
     }
@@ -172,7 +172,7 @@ fn token_type(typ: &str) -> Box<str> {
     typ.strip_prefix("application/").unwrap_or(&typ).into()
 }
 
-fn algorithm(name: written::AlgorithmName) -> Algorithm {
+pub(super) fn algorithm(name: written::AlgorithmName) -> Algorithm {
     match name {
         written::AlgorithmName::ES256 => Algorithm::Es256,
         written::AlgorithmName::ES384 => Algorithm::Es384,

@@ -5,10 +5,15 @@
 
 mod build;
 mod defaults;
+mod demands;
 mod faults;
 mod files;
 mod issuers;
 mod parse;
+mod replay;
+mod resource;
+mod revocations;
+mod sender;
 mod services;
 mod settings;
 mod span;
@@ -19,8 +24,11 @@ use std::path::Path;
 pub use faults::Fault;
 pub(crate) use issuers::{is_safe, next_generation};
 pub use parse::schema;
+pub use revocations::{RevocationSettings, load_revocations};
+pub use sender::{ProofSettings, Secret};
 pub use settings::{
-    IssuerSettings, KeyLocation, KeySource, Listen, ProcessSettings, RemoteKeys, ReplaySettings, Settings, Upstream,
+    IssuerSettings, KeyLocation, KeySource, Listen, ProcessSettings, RedisAddress, RedisSettings, RemoteKeys,
+    ReplaySettings, Settings, StoreSettings, Upstream,
 };
 
 use self::faults::Faults;
@@ -56,7 +64,7 @@ pub fn load_text(text: &str, folder: &Path) -> Result<Settings, Vec<Fault>> {
 }
 
 fn read(text: &str, mut files: Files<'_>) -> Result<Settings, Vec<Fault>> {
-    let config = parse::parse(text)?;
+    let config: written::Config = parse::parse(text)?;
     let (mut faults, mut warnings) = (Faults::default(), Faults::default());
     let settings = build::build(&config, &mut files, &mut faults, &mut warnings);
     let faults = faults.into_vec();

@@ -5,7 +5,8 @@
 
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
-use schemars::Schema;
+use schemars::{JsonSchema, Schema, schema_for};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::faults::{Fault, Faults, dotted};
@@ -14,14 +15,14 @@ use super::written::Config;
 /// The JSON Schema of the configuration file.
 #[must_use]
 pub fn schema() -> Schema {
-    schemars::schema_for!(Config)
+    schema_for!(Config)
 }
 
-/// Reads `text` as a configuration.
+/// Reads `text` as a `T`.
 ///
 /// # Errors
 /// Every place where it is not one.
-pub(super) fn parse(text: &str) -> Result<Config, Vec<Fault>> {
+pub(super) fn parse<T: DeserializeOwned + JsonSchema>(text: &str) -> Result<T, Vec<Fault>> {
     let mut faults = Faults::default();
     let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
     let document: Value = match serde_saphyr::from_str_with_options(text, options) {
@@ -32,7 +33,7 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<Fault>> {
         }
     };
     refuse_nulls(&document, &mut String::new(), &mut faults);
-    match jsonschema::validator_for(&schema().to_value()) {
+    match jsonschema::validator_for(&schema_for!(T).to_value()) {
         Ok(validator) => validator.iter_errors(&document).for_each(|error| report(&error, &mut faults)),
         Err(error) => faults.add("", format_args!("the schema itself can't be used: {error}")),
     }

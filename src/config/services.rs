@@ -2,11 +2,10 @@
 
 use std::collections::HashSet;
 
-use url::Url;
-
 use super::build::{AgentNames, scope_list};
+use super::demands::Classes;
 use super::faults::Faults;
-use super::written;
+use super::{resource, written};
 use crate::authz::{
     Allowed, BindCaller, CanonicalPath, Ceiling, Delegation, Pair, PairSubject, PriorActors, Route, Routes, Service,
     Services,
@@ -22,6 +21,7 @@ pub(super) fn build(
     faults: &mut Faults,
     warnings: &mut Faults,
 ) -> Services {
+    let classes = Classes::new(config, faults);
     let mut seen = HashSet::new();
     let mut services = Vec::new();
     for (at, service) in config.services.iter().enumerate() {
@@ -29,13 +29,15 @@ pub(super) fn build(
         if !seen.insert(service.name.as_str()) {
             faults.add(&path, format_args!("`{}` is configured twice", service.name));
         }
-        services.push(one(service, &path, names, faults, warnings));
+        services.push(one(config, service, &classes, &path, names, faults, warnings));
     }
     Services::new(services)
 }
 
 fn one(
+    config: &written::Config,
     written: &written::Service,
+    classes: &Classes<'_>,
     path: &str,
     names: &AgentNames<'_>,
     faults: &mut Faults,
@@ -58,11 +60,16 @@ fn one(
             delegation(&written.delegation, &route.delegation, &path, names, faults)
         };
         review(route, &rule, names, &path, warnings);
+        let demands = classes.of(route, &path, faults, warnings);
         let built = Route {
             name: route.name.as_str().into(),
             scopes: scope_list(&route.scopes, &format!("{path}.scopes"), faults),
             delegation: rule,
-            single_use: route.single_use,
+            risk: route.risk.as_deref().map(Into::into),
+            sender_constrained: demands.sender_constrained,
+            single_use: demands.single_use,
+            max_token_age: demands.max_token_age,
+            step_up: demands.step_up,
         };
         let Some(methods) = methods(&route.matches, &path, faults) else { continue };
         if check_template(&route.matches.path, &path, faults)
@@ -77,9 +84,18 @@ fn one(
             "a catch-all also takes what a service may read as another route: letter case, a trailing slash",
         );
     }
+    let external_urls = resource::external_urls(written, path, faults);
+    let constrained = routes.iter().any(|route| route.sender_constrained);
+    if constrained && external_urls.is_empty() {
+        warnings.add(
+            format_args!("{path}.external_urls"),
+            "without one no DPoP proof can be for this service: only tokens bound to a certificate pass",
+        );
+    }
     Service {
         name: written.name.as_str().into(),
-        resource_metadata: resource_metadata(written, path, faults),
+        metadata: resource::metadata(config, written, path, faults),
+        external_urls,
         audiences,
         single_audience: written.single_audience,
         agent,
@@ -234,29 +250,4 @@ fn review(route: &written::Route, rule: &Delegation, names: &AgentNames<'_>, pat
             );
         }
     }
-}
-
-/// RFC 9728 section 3.1: the well-known path goes between host and path of the resource.
-fn resource_metadata(written: &written::Service, path: &str, faults: &mut Faults) -> Option<Box<str>> {
-    if let Some(text) = &written.resource_metadata {
-        return match Url::parse(text) {
-            // It is sent inside a quoted string, so it must hold neither quotes nor controls.
-            Ok(url)
-                if url.host().is_some()
-                    && !text.contains(['"', '\\'])
-                    && text.bytes().all(|b| b.is_ascii_graphic()) =>
-            {
-                Some(text.as_str().into())
-            }
-            Ok(_) | Err(_) => {
-                faults.add(format_args!("{path}.resource_metadata"), format_args!("found `{text}`, expected a URL"));
-                None
-            }
-        };
-    }
-    let mut url = Url::parse(&written.audience).ok().filter(|url| matches!(url.scheme(), "https" | "http"))?;
-    let resource_path = url.path().strip_suffix('/').filter(|rest| rest.is_empty()).unwrap_or(url.path()).to_owned();
-    url.set_path(&format!("/.well-known/oauth-protected-resource{resource_path}"));
-    url.set_fragment(None);
-    Some(url.as_str().into())
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use url::Url;
 
 use super::faults::Fault;
-use crate::authz::{Agents, Enforcement, Issuer, Services};
+use super::revocations::RevocationSettings;
+use super::sender::ProofSettings;
+use crate::authz::{Agents, Enforcement, ForwardedCertificates, Issuer, Services};
 
 /// A configuration that can be served.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub struct Settings {
     pub agents: Arc<Agents>,
     pub services: Services,
     pub enforcement: Enforcement,
+    pub forwarded_certificates: Arc<ForwardedCertificates>,
+    pub revocations: Option<RevocationSettings>,
     /// Longest access token, bytes.
     pub token_limit: usize,
     /// What is allowed and likely a mistake.
@@ -35,6 +39,7 @@ pub struct ProcessSettings {
     pub listen: Listen,
     pub admin: SocketAddr,
     pub replay: ReplaySettings,
+    pub proofs: ProofSettings,
     /// Decision records waiting to be written.
     pub audit_queue: usize,
     /// Checks in progress at once.
@@ -53,10 +58,44 @@ pub enum Listen {
     Loopback(SocketAddr),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplaySettings {
-    pub capacity: usize,
+    pub store: StoreSettings,
     pub accept_tokens_issued_before_start: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreSettings {
+    Memory { capacity: usize },
+    Redis(RedisSettings),
+}
+
+/// A server that remembers claims. Its credentials stay in their files, which are read at each
+/// connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedisSettings {
+    pub address: RedisAddress,
+    pub database: i64,
+    pub username_file: Option<PathBuf>,
+    pub password_file: Option<PathBuf>,
+    /// Longest time for one claim.
+    pub timeout: Duration,
+    pub key_prefix: Box<str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RedisAddress {
+    Tcp {
+        host: String,
+        port: u16,
+    },
+    /// `ca_pem` instead of the system's certificate authorities.
+    Tls {
+        host: String,
+        port: u16,
+        ca_pem: Option<Vec<u8>>,
+    },
+    Unix(PathBuf),
 }
 
 /// What the service behind Envoy gets to see.

@@ -28,6 +28,10 @@ pub struct Config {
     /// The agents that may act, and how far each may ever reach.
     #[serde(default)]
     pub agents: Vec<Agent>,
+    /// What each class of action asks for, said once. Routes name their class in `risk`. The classes
+    /// `read`, `write` and `destructive` are always there, and ask for nothing until written here.
+    #[serde(default)]
+    pub risk: BTreeMap<String, Demands>,
     /// The services protected by this hopgate, usually one.
     #[schemars(length(min = 1))]
     pub services: Vec<Service>,
@@ -35,6 +39,15 @@ pub struct Config {
     pub upstream: Upstream,
     #[serde(default)]
     pub replay: Replay,
+    /// DPoP proofs (RFC 9449).
+    #[serde(default)]
+    pub dpop: Dpop,
+    /// Whose word about a client's certificate is taken, beside what Envoy reports of its own TLS.
+    #[serde(default)]
+    pub forwarded_client_cert: ForwardedClientCert,
+    /// What is stopped, whatever its token says.
+    #[serde(default)]
+    pub revocations: Option<RevocationsFile>,
     #[serde(default)]
     pub audit: Audit,
     /// Checks that only record what they would refuse.
@@ -142,9 +155,14 @@ pub struct Service {
     /// The agent this service is itself: a chain that holds it has come full circle.
     #[serde(default)]
     pub agent: Option<String>,
-    /// URL of its protected resource metadata (RFC 9728). Derived from an `https` audience.
+    /// URL of its protected resource metadata (RFC 9728), which hopgate answers at that path.
+    /// Derived from the audience where that is a URL.
     #[serde(default)]
     pub resource_metadata: Option<String>,
+    /// The URLs under which callers reach it, up to the path that Envoy sees; a DPoP proof names
+    /// one. Default: the audience where that is a URL.
+    #[serde(default)]
+    pub external_urls: Option<Vec<String>>,
     #[serde(default)]
     pub delegation: Delegation,
     /// What may be called. Anything else is refused.
@@ -201,11 +219,101 @@ pub struct Route {
     /// Scopes the token must hold, all of them.
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// Each token opens this route once.
+    /// Its class of action: `read`, `write`, `destructive`, or one of the top-level `risk`.
     #[serde(default)]
-    pub single_use: bool,
+    pub risk: Option<String>,
+    /// As in `risk`; what is left out here is taken from the class.
+    #[serde(default)]
+    pub sender_constrained: Option<SenderConstrained>,
+    /// As in `risk`.
+    #[serde(default)]
+    pub single_use: Option<bool>,
+    /// As in `risk`.
+    #[serde(default)]
+    pub max_token_age: Option<Span>,
+    /// As in `risk`.
+    #[serde(default)]
+    pub step_up: Option<StepUp>,
     #[serde(default)]
     pub delegation: Delegation,
+}
+
+/// What a class of action, or one route, asks of a token beyond its scopes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Demands {
+    /// `required`: refuse tokens that are bound neither to a DPoP key nor to a client certificate.
+    /// A binding that is there is always checked. Default `optional`.
+    #[serde(default)]
+    pub sender_constrained: Option<SenderConstrained>,
+    /// Each token opens a route once. Default false.
+    #[serde(default)]
+    pub single_use: Option<bool>,
+    /// Longest time since `iat`. Default: as long as the token lives.
+    #[serde(default)]
+    pub max_token_age: Option<Span>,
+    /// How the person must have been authenticated (RFC 9470).
+    #[serde(default)]
+    pub step_up: Option<StepUp>,
+}
+
+/// At least one of the two.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepUp {
+    /// Values of `acr`, the preferred first; the token must have one of them.
+    #[serde(default)]
+    pub acr_values: Option<Vec<String>>,
+    /// Longest time since `auth_time`, whole seconds.
+    #[serde(default)]
+    pub max_age: Option<Span>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SenderConstrained {
+    Optional,
+    Required,
+}
+
+/// DPoP proofs (RFC 9449).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dpop {
+    /// Signature algorithms accepted.
+    #[schemars(length(min = 1))]
+    pub algorithms: Vec<AlgorithmName>,
+    /// Longest time from a proof's `iat` to its use, at most 5m.
+    pub max_age: Span,
+    /// How far a client's clock may be from ours, at most 5m.
+    pub clock_skew: Span,
+    /// Ask for a nonce of ours in every proof, so that none can be made ahead of time.
+    pub require_nonce: bool,
+    /// How long a nonce may be used, at most 1h.
+    pub nonce_lifetime: Span,
+    /// File of at least 32 secret bytes that nonces are made with, the same for all replicas.
+    /// Without it each process makes its own, and knows only its own nonces.
+    pub nonce_key_file: Option<String>,
+}
+
+/// The `x-forwarded-client-cert` header, which anybody can send.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ForwardedClientCert {
+    /// Envoy writes it for every call (`forward_client_cert_details: SANITIZE_SET` or
+    /// `APPEND_FORWARD`), where it does not report the certificate itself (Istio).
+    pub set_by_envoy: bool,
+    /// SPIFFE ids of peers, such as a gateway, that end their clients' TLS and say who they were.
+    pub trusted_hops: Vec<String>,
+}
+
+/// The kill switch.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevocationsFile {
+    /// Relative to the configuration file. Looked at four times a second.
+    #[schemars(length(min = 1))]
+    pub file: String,
 }
 
 /// `method` or `methods`, and a path template such as `/invoices/{id}` or `/files/{*rest}`.
@@ -230,16 +338,45 @@ pub struct Upstream {
 }
 
 /// Where single-use tokens are remembered.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Replay {
     pub store: ReplayStore,
-    /// Most tokens remembered at once; further ones are refused until some expire.
+    /// Most tokens remembered at once by `memory`; further ones are refused until some expire.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub capacity: u32,
-    /// Whether tokens issued before this process started open single-use routes. They may have
-    /// been used before a restart.
+    /// Whether tokens issued before the store began to remember open single-use routes. They may
+    /// have been used before a restart.
     pub accept_tokens_issued_before_start: bool,
+    /// The server, where the store is `redis`.
+    pub redis: Option<Redis>,
+}
+
+/// A Redis or Valkey server, shared by all replicas.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Redis {
+    /// `rediss://host:6379/0`, `redis://` on loopback, or `unix:///path`. Without credentials.
+    pub url: String,
+    /// File with the user's name, relative to the configuration file; read at each connect.
+    #[serde(default)]
+    pub username_file: Option<String>,
+    /// File with the password; read at each connect.
+    #[serde(default)]
+    pub password_file: Option<String>,
+    /// PEM file of the certificate authorities to trust for it, instead of the system's.
+    #[serde(default)]
+    pub ca_file: Option<String>,
+    /// Longest time for one claim; below `limits.deadline`.
+    #[serde(default = "default_redis_timeout")]
+    pub timeout: Span,
+    /// What its keys begin with. Replicas that share claims have the same.
+    #[serde(default = "default_key_prefix")]
+    #[schemars(length(min = 1))]
+    pub key_prefix: String,
+    /// Allow plain `redis` beyond loopback. Whoever is on the way can then forge answers.
+    #[serde(default)]
+    pub insecure: bool,
 }
 
 /// Where decision records go.
@@ -320,8 +457,12 @@ pub enum BindCaller {
 pub enum ObservableCheck {
     Audience,
     Delegation,
+    Revocation,
     Caller,
+    Sender,
     Scopes,
+    #[serde(rename = "step_up")]
+    StepUp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -335,6 +476,7 @@ pub enum Mode {
 #[serde(rename_all = "lowercase")]
 pub enum ReplayStore {
     Memory,
+    Redis,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -383,4 +525,12 @@ fn default_max_stale() -> Span {
 
 fn default_cooldown() -> Span {
     Span(Duration::from_secs(30))
+}
+
+fn default_redis_timeout() -> Span {
+    Span(Duration::from_millis(20))
+}
+
+fn default_key_prefix() -> String {
+    "hopgate:".to_owned()
 }

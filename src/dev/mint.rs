@@ -202,7 +202,7 @@ pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-fn changed(mut members: Map<String, Value>, changes: &[(String, Option<Value>)]) -> Value {
+pub(super) fn changed(mut members: Map<String, Value>, changes: &[(String, Option<Value>)]) -> Value {
     for (name, value) in changes {
         match value {
             Some(value) => members.insert(name.clone(), value.clone()),

@@ -13,6 +13,7 @@ mod files;
 pub mod issuer;
 pub mod keys;
 pub mod mint;
+pub mod proof;
 
 use std::net::SocketAddr;
 

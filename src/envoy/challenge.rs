@@ -2,61 +2,127 @@
 
 use std::fmt::Write as _;
 
-use crate::authz::{Answer, Findings, Reason};
+use crate::authz::{Algorithm, Answer, Findings, Reason, Scheme, StepUp};
 
-/// The challenge, built from constants and from the operator's own names; nothing of the token or
-/// the request is ever echoed.
+/// The challenges, one a scheme, built from constants and from the operator's own names; nothing of
+/// the token or the request is ever echoed.
 ///
 /// Parameters, each at most once (RFC 6750 section 3): `realm` where no metadata URL is known,
-/// `error`, `error_description`, `scope`, `resource_metadata` (RFC 9728 section 5.1).
+/// `error`, `error_description`, `scope`, `acr_values` and `max_age` (RFC 9470 section 3), `algs` of
+/// DPoP (RFC 9449 section 7.1), `resource_metadata` (RFC 9728 section 5.1).
 #[must_use]
-pub fn www_authenticate(reason: Reason, findings: &Findings) -> Option<String> {
-    let (error, scope) = match reason.answer() {
-        Answer::InvalidRequest => (Some("invalid_request"), false),
-        Answer::NoCredential => (None, true),
-        Answer::InvalidToken => (Some("invalid_token"), false),
-        Answer::InsufficientScope => (Some("insufficient_scope"), true),
-        Answer::ActorUnauthorized => (Some("actor_unauthorized"), false),
-        Answer::AccessDenied | Answer::Unavailable => return None,
-    };
-    let mut challenge = Challenge(String::with_capacity(192));
-    let metadata = findings.service.as_ref().and_then(|service| service.resource_metadata.as_deref());
+pub fn www_authenticate(reason: Reason, findings: &Findings, proof_algorithms: &[Algorithm]) -> Vec<String> {
+    let answer = reason.answer();
+    let write = |scheme, error| challenge(scheme, error, reason, findings, proof_algorithms);
+    // What a request used, a challenge answers; without a proof's possible URL DPoP can't be used here.
+    let dpop = findings.service.as_ref().is_some_and(|service| !service.external_urls.is_empty());
+    let used = findings.scheme.unwrap_or(Scheme::Bearer);
+    match answer {
+        Answer::AccessDenied | Answer::Unavailable => Vec::new(),
+        Answer::NoCredential if dpop => vec![write(Scheme::Bearer, None), write(Scheme::Dpop, None)],
+        Answer::NoCredential => vec![write(Scheme::Bearer, None)],
+        // RFC 9449 section 7.2: the token is refused as Bearer, and DPoP is named as the way.
+        Answer::InvalidTokenUnlessProven if dpop => {
+            vec![write(Scheme::Bearer, Some("invalid_token")), write(Scheme::Dpop, None)]
+        }
+        Answer::InvalidTokenUnlessProven => vec![write(Scheme::Bearer, Some("invalid_token"))],
+        // RFC 9449 section 7.2: with both schemes in one request, both are told.
+        Answer::InvalidRequest if reason == Reason::HeaderRepeated && dpop => {
+            vec![write(Scheme::Bearer, Some("invalid_request")), write(Scheme::Dpop, Some("invalid_request"))]
+        }
+        Answer::InvalidRequest => vec![write(used, Some("invalid_request"))],
+        Answer::InvalidToken => vec![write(used, Some("invalid_token"))],
+        Answer::InvalidProof => vec![write(Scheme::Dpop, Some("invalid_dpop_proof"))],
+        Answer::UseNonce => vec![write(Scheme::Dpop, Some("use_dpop_nonce"))],
+        Answer::InsufficientUserAuthentication => vec![write(used, Some("insufficient_user_authentication"))],
+        Answer::InsufficientScope => vec![write(used, Some("insufficient_scope"))],
+        Answer::ActorUnauthorized => vec![write(used, Some("actor_unauthorized"))],
+    }
+}
+
+fn challenge(
+    scheme: Scheme,
+    error: Option<&str>,
+    reason: Reason,
+    findings: &Findings,
+    proof_algorithms: &[Algorithm],
+) -> String {
+    let mut challenge = Challenge::new(scheme);
+    let service = findings.service.as_deref();
+    let route = findings.route.as_deref();
+    let metadata = service.and_then(|service| service.metadata.as_ref());
     if metadata.is_none() {
-        challenge.parameter("realm", findings.service.as_ref().map_or("hopgate", |service| &service.name));
+        challenge.parameter("realm", service.map_or("hopgate", |service| &service.name));
     }
     if let Some(error) = error {
         challenge.parameter("error", error);
         challenge.parameter("error_description", reason.description());
     }
-    let scopes = findings.route.as_ref().map(|route| route.scopes.join(" ")).filter(|_| scope);
-    if let Some(scopes) = scopes.filter(|scopes| !scopes.is_empty()) {
-        challenge.parameter("scope", &scopes);
+    match reason.answer() {
+        Answer::NoCredential | Answer::InsufficientScope => {
+            let scopes = route.map(|route| route.scopes.join(" ")).filter(|scopes| !scopes.is_empty());
+            scopes.iter().for_each(|scopes| challenge.parameter("scope", scopes));
+        }
+        Answer::InsufficientUserAuthentication => {
+            route.and_then(|route| route.step_up.as_ref()).iter().for_each(|rule| challenge.step_up(rule));
+        }
+        Answer::InvalidRequest
+        | Answer::InvalidToken
+        | Answer::InvalidTokenUnlessProven
+        | Answer::InvalidProof
+        | Answer::UseNonce
+        | Answer::ActorUnauthorized
+        | Answer::AccessDenied
+        | Answer::Unavailable => {}
     }
-    if let Some(url) = metadata {
-        challenge.parameter("resource_metadata", url);
+    if scheme == Scheme::Dpop {
+        let names: Vec<_> = proof_algorithms.iter().map(|algorithm| algorithm.name()).collect();
+        challenge.parameter("algs", &names.join(" "));
     }
-    Some(challenge.0)
+    if let Some(metadata) = metadata {
+        challenge.parameter("resource_metadata", &metadata.url);
+    }
+    challenge.text
 }
 
-struct Challenge(String);
+struct Challenge {
+    text: String,
+    empty: bool,
+}
 
 impl Challenge {
+    fn new(scheme: Scheme) -> Self {
+        let mut text = String::with_capacity(192);
+        text.push_str(scheme.name());
+        Self { text, empty: true }
+    }
+
+    fn step_up(&mut self, rule: &StepUp) {
+        if !rule.acr_values.is_empty() {
+            self.parameter("acr_values", &rule.acr_values.join(" "));
+        }
+        if let Some(max_age) = rule.max_age {
+            self.parameter("max_age", &max_age.as_secs().to_string());
+        }
+    }
+
     /// Adds `name="value"`, a quoted string of RFC 9110 section 5.6.4.
     fn parameter(&mut self, name: &str, value: &str) {
-        self.0.push_str(if self.0.is_empty() { "Bearer " } else { ", " });
+        self.text.push_str(if self.empty { " " } else { ", " });
+        self.empty = false;
         // Writing to a String can't fail.
-        let _ = write!(self.0, "{name}=\"");
+        let _ = write!(self.text, "{name}=\"");
         for c in value.chars() {
             match c {
                 '"' | '\\' => {
-                    self.0.push('\\');
-                    self.0.push(c);
+                    self.text.push('\\');
+                    self.text.push(c);
                 }
-                ' '..='~' => self.0.push(c),
+                ' '..='~' => self.text.push(c),
                 // A service name may hold anything; a header may not.
-                _ => self.0.push('?'),
+                _ => self.text.push('?'),
             }
         }
-        self.0.push('"');
+        self.text.push('"');
     }
 }

@@ -42,6 +42,8 @@ pub fn decode(message: &CheckRequest) -> Decoded<'_> {
     let non_empty = |text: &'_ String| !text.is_empty();
     decoded.request.peer =
         attributes.source.as_ref().map(|source| &source.principal).filter(|p| non_empty(p)).map(String::as_str);
+    decoded.request.certificate =
+        attributes.source.as_ref().map(|source| &source.certificate).filter(|c| non_empty(c)).map(String::as_str);
     decoded.request.service = attributes.context_extensions.get(SERVICE_EXTENSION).map(String::as_str);
     if let Some(http) = attributes.request.as_ref().and_then(|request| request.http.as_ref()) {
         decoded.request.method = &http.method;
@@ -69,6 +71,8 @@ fn read_header<'a>(key: &'a str, value: &'a [u8], decoded: &mut Decoded<'a>) {
         decoded.request.authorization = decoded.request.authorization.and(value);
     } else if key.eq_ignore_ascii_case("dpop") {
         decoded.request.dpop = decoded.request.dpop.and(value);
+    } else if key.eq_ignore_ascii_case("x-forwarded-client-cert") {
+        decoded.request.forwarded_certificate = decoded.request.forwarded_certificate.and(value);
     } else if key.eq_ignore_ascii_case("content-type") {
         decoded.grpc |= is_grpc(value);
     } else if key.eq_ignore_ascii_case("x-request-id") {

@@ -2,7 +2,7 @@
 //!
 //! A `CheckResponse` whose status is 0 allows the call whatever else it holds, and the default
 //! value has status 0. So no response is ever made by `default()`: there is [`allow`], which takes
-//! what only an earned allow has, and [`deny`], which has no way to say 0.
+//! what only an earned allow has, and [`deny`] and [`describe`], which have no way to say 0.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -20,8 +20,8 @@ use serde::Serialize;
 
 use super::challenge::www_authenticate;
 use super::decode::Decoded;
-use crate::audit::{Receipt, clean, named};
-use crate::authz::{Actor, Answer, Findings, Permit, Reason, Trail, VerifiedToken};
+use crate::audit::{Decided, Receipt, clean, named};
+use crate::authz::{Actor, Algorithm, Answer, Findings, Metadata, Permit, Reason, Trail, VerifiedToken};
 use crate::config::Upstream;
 
 /// What a name in a header of ours may not hold plainly: it would end a value or an item of a list,
@@ -35,6 +35,8 @@ pub struct Told<'a> {
     pub decision_id: &'a str,
     pub findings: &'a Findings,
     pub trail: &'a Trail,
+    /// What a proof may be signed with.
+    pub proof_algorithms: &'a [Algorithm],
 }
 
 /// The call goes on. Needs a permit, and the receipt of the record that says so.
@@ -55,7 +57,7 @@ pub fn allow(_: &Permit, _: &Receipt, told: Told<'_>, decoded: &Decoded<'_>, ups
     remove.retain(|name| !set.iter().any(|option| option.header.as_ref().is_some_and(|ours| ours.key == *name)));
     CheckResponse {
         status: Some(rpc::Status { code: 0, message: String::new(), details: Vec::new() }),
-        dynamic_metadata: Some(metadata(None, told)),
+        dynamic_metadata: Some(metadata(Decided::Allowed, told)),
         http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
             headers: set,
             headers_to_remove: remove,
@@ -83,19 +85,44 @@ pub fn deny(reason: Reason, told: Told<'_>, grpc: bool) -> CheckResponse {
         // Envoy would make INTERNAL (13) of a 400; this is INVALID_ARGUMENT.
         headers.push(header("grpc-status", "3".to_owned()));
     }
-    if let Some(challenge) = www_authenticate(reason, told.findings) {
-        headers.push(header("www-authenticate", challenge));
+    // One field line a scheme.
+    for challenge in www_authenticate(reason, told.findings, told.proof_algorithms) {
+        headers.push(appended("www-authenticate", challenge));
+    }
+    if let (Answer::UseNonce, Some(nonce)) = (reason.answer(), &told.findings.nonce) {
+        headers.push(header("dpop-nonce", nonce.as_ref().to_owned()));
     }
     if reason.answer() == Answer::Unavailable {
         headers.push(header("retry-after", "1".to_owned()));
     }
     CheckResponse {
         status: Some(rpc::Status { code: answer.rpc_code, message: reason.code().to_owned(), details: Vec::new() }),
-        dynamic_metadata: Some(metadata(Some(reason), told)),
+        dynamic_metadata: Some(metadata(Decided::Refused(reason), told)),
         http_response: Some(HttpResponse::DeniedResponse(DeniedHttpResponse {
             status: Some(HttpStatus { code: answer.http_status }),
             headers,
             body,
+        })),
+    }
+}
+
+/// hopgate answers in the service's place: the call asks for its protected resource metadata. For
+/// Envoy this is a refusal, of status 200.
+#[must_use]
+pub fn describe(_: &Receipt, metadata: &Metadata, told: Told<'_>) -> CheckResponse {
+    CheckResponse {
+        status: Some(rpc::Status { code: 7, message: "answered".to_owned(), details: Vec::new() }),
+        dynamic_metadata: Some(self::metadata(Decided::Answered, told)),
+        http_response: Some(HttpResponse::DeniedResponse(DeniedHttpResponse {
+            status: Some(HttpStatus { code: 200 }),
+            headers: vec![
+                header("content-type", "application/json".to_owned()),
+                header("cache-control", "max-age=60".to_owned()),
+                // It is public, and clients in browsers look for it too.
+                header("access-control-allow-origin", "*".to_owned()),
+                header("x-hopgate-decision-id", told.decision_id.to_owned()),
+            ],
+            body: metadata.document.as_ref().to_owned(),
         })),
     }
 }
@@ -128,7 +155,10 @@ impl Wire {
         let (http_status, rpc_code, error) = match answer {
             Answer::InvalidRequest => (400, 3, "invalid_request"),
             Answer::NoCredential => (401, 16, "unauthorized"),
-            Answer::InvalidToken => (401, 16, "invalid_token"),
+            Answer::InvalidToken | Answer::InvalidTokenUnlessProven => (401, 16, "invalid_token"),
+            Answer::InvalidProof => (401, 16, "invalid_dpop_proof"),
+            Answer::UseNonce => (401, 16, "use_dpop_nonce"),
+            Answer::InsufficientUserAuthentication => (401, 16, "insufficient_user_authentication"),
             Answer::InsufficientScope => (403, 7, "insufficient_scope"),
             Answer::ActorUnauthorized => (403, 7, "actor_unauthorized"),
             Answer::AccessDenied => (403, 7, "access_denied"),
@@ -196,13 +226,20 @@ fn header(key: &str, value: String) -> HeaderValueOption {
     }
 }
 
+/// A further line of a header of the answer.
+fn appended(key: &str, value: String) -> HeaderValueOption {
+    let append_action = HeaderAppendAction::AppendIfExistsOrAdd.into();
+    HeaderValueOption { append_action, ..header(key, value) }
+}
+
 /// The decision for Envoy's own access log: `%DYNAMIC_METADATA(envoy.filters.http.ext_authz:…)%`.
-fn metadata(refused: Option<Reason>, told: Told<'_>) -> Struct {
+fn metadata(decided: Decided, told: Told<'_>) -> Struct {
+    let refused = decided.reason();
     let claims = told.findings.token.verified().map(VerifiedToken::claims);
     let actor = claims.and_then(|claims| claims.act.actors().first().map(|actor| named(actor, &claims.issuer)));
     let would_deny = told.trail.would_refuse().map(Reason::code).collect::<Vec<_>>().join(",");
     let fields = [
-        ("decision", Some(Cow::Borrowed(if refused.is_some() { "deny" } else { "allow" }))),
+        ("decision", Some(Cow::Borrowed(decided.name()))),
         ("decision_id", Some(Cow::Borrowed(told.decision_id))),
         ("reason", refused.map(|reason| Cow::Borrowed(reason.code()))),
         ("check", refused.map(|reason| Cow::Borrowed(reason.check().name()))),

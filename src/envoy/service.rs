@@ -6,14 +6,15 @@ use std::time::{Instant, SystemTime};
 
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
+use futures_util::FutureExt as _;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::decode::{Decoded, decode};
 use super::encode::{self, Told};
 use super::patience::Patience;
-use crate::audit::{AuditLog, Facts, Receipt, Record, RecordRefused};
-use crate::authz::{self, Findings, Outcome, Permit, Reason, Trail, UnixTime};
+use crate::audit::{AuditLog, Decided, Facts, Receipt, Record, RecordRefused};
+use crate::authz::{self, Evaluation, Findings, Outcome, Reason, Trail, UnixTime};
 use crate::clock;
 use crate::jwks::{KeyKeeper, Refetch};
 use crate::live::{Live, State};
@@ -30,12 +31,10 @@ pub struct Checker {
     pub metrics: Arc<Metrics>,
 }
 
-/// A decision and what it rests on.
+/// A decision and the state it rests on.
 struct Decision {
     state: Arc<State>,
-    findings: Findings,
-    trail: Trail,
-    outcome: Result<Permit, Reason>,
+    evaluation: Evaluation,
 }
 
 #[tonic::async_trait]
@@ -47,81 +46,97 @@ impl Authorization for Checker {
         let message = request.into_inner();
         let decoded = decode(&message);
         let decision = if late { self.refusal(Reason::Overloaded) } else { self.evaluate(&decoded, clock::unix(time)) };
-        let Some(issuer) = decision.wants_newer_keys() else {
+        if !decision.has_to_wait() {
             return Ok(Response::new(self.answer(decision, &decoded, started, time)));
-        };
+        }
         // A task of its own: the caller may hang up meanwhile, and its call is recorded all the same.
-        let (checker, issuer) = (self.clone(), issuer.to_owned());
-        let waited =
-            tokio::spawn(async move { checker.decide_with_newer_keys(&message, &issuer, started, time).await });
+        let checker = self.clone();
+        let waited = tokio::spawn(async move { checker.finish(decision, &message, started, time).await });
         Ok(Response::new(waited.await.unwrap_or_else(|_| self.refuse_unseen(Reason::InternalError))))
     }
 }
 
 impl Decision {
+    fn has_to_wait(&self) -> bool {
+        self.wants_newer_keys().is_some() || self.evaluation.next_claim().is_some()
+    }
+
     /// The issuer whose token names a key that is not known.
     fn wants_newer_keys(&self) -> Option<&str> {
-        match self.outcome {
-            Err(Reason::KeyUnknown) => self.findings.token.claims().map(|claims| claims.issuer.as_ref()),
-            Ok(_) | Err(_) => None,
+        match self.evaluation.outcome {
+            Outcome::Refused(Reason::KeyUnknown) => {
+                self.evaluation.findings.token.claims().map(|claims| claims.issuer.as_ref())
+            }
+            Outcome::Refused(_) | Outcome::MustClaim(_) | Outcome::Permitted(_) | Outcome::Described => None,
         }
     }
 }
 
 impl Checker {
-    /// Decides once more when the issuer's keys have been fetched anew, or after waiting for that
-    /// in vain: they may have changed by another call's wish.
-    async fn decide_with_newer_keys(
+    /// What can't be decided from memory alone. Keys first: the call is decided once more when the
+    /// issuer's have been fetched anew, or after waiting for that in vain, as they may have changed
+    /// by another call's wish. Then what may be used once is claimed.
+    async fn finish(
         &self,
+        mut decision: Decision,
         message: &CheckRequest,
-        issuer: &str,
         started: Instant,
         time: SystemTime,
     ) -> CheckResponse {
-        match self.keys.refetch(issuer).await {
-            Refetch::Done | Refetch::NotNow => {}
+        let (decoded, now) = (decode(message), clock::unix(time));
+        if let Some(issuer) = decision.wants_newer_keys() {
+            match self.keys.refetch(issuer).await {
+                Refetch::Done | Refetch::NotNow => {}
+            }
+            decision = self.evaluate(&decoded, now);
         }
-        let decoded = decode(message);
-        let decision = self.evaluate(&decoded, clock::unix(time));
+        let decision = self.claim(decision, now).await;
         self.answer(decision, &decoded, started, time)
     }
 
-    /// One evaluation and its claim. A panic in either refuses this call and no other.
+    /// One evaluation. A panic in it refuses this call and no other.
     fn evaluate(&self, decoded: &Decoded<'_>, now: UnixTime) -> Decision {
         let state = self.live.load();
-        let evaluated = catch_unwind(AssertUnwindSafe(|| {
-            let mut evaluation = authz::evaluate(&state.snapshot, &decoded.request, now);
-            let outcome = match evaluation.outcome {
-                Outcome::Permitted(permit) => Ok(permit),
-                Outcome::Refused(reason) => Err(reason),
-                // A token is not used up for a call that would then be refused for want of room.
-                Outcome::MustClaim(_) if !self.audit.has_room_for_allow() => Err(Reason::RecordRefused),
-                Outcome::MustClaim(pending) => {
-                    let claimed = self.replay.claim(&pending.claim, now);
-                    pending.settle(claimed, &mut evaluation.trail)
-                }
-            };
-            (evaluation.findings, evaluation.trail, outcome)
-        }));
-        if let Ok((findings, trail, outcome)) = evaluated {
-            Decision { state, findings, trail, outcome }
-        } else {
-            tracing::error!("a check panicked; the call was refused");
-            self.refusal(Reason::InternalError)
+        let evaluated = catch_unwind(AssertUnwindSafe(|| authz::evaluate(&state.snapshot, &decoded.request, now)));
+        match evaluated {
+            Ok(evaluation) => Decision { state, evaluation },
+            Err(_) => {
+                tracing::error!("a check panicked; the call was refused");
+                self.refusal(Reason::InternalError)
+            }
         }
+    }
+
+    /// Claims what may be used once, one after the other, until nothing is left or one is refused.
+    async fn claim(&self, mut decision: Decision, now: UnixTime) -> Decision {
+        while let Some(claim) = decision.evaluation.next_claim() {
+            // Nothing is used up for a call that would then be refused for want of room.
+            let settled = if self.audit.has_room_for_allow() {
+                let claimed = AssertUnwindSafe(self.replay.claim(claim, now)).catch_unwind().await;
+                claimed.map_err(|_panic| Reason::InternalError)
+            } else {
+                Err(Reason::RecordRefused)
+            };
+            decision.evaluation = match settled {
+                Ok(claimed) => decision.evaluation.settled(claimed),
+                Err(reason) => decision.evaluation.refused(reason),
+            };
+        }
+        decision
     }
 
     fn refusal(&self, reason: Reason) -> Decision {
         let (findings, trail) = (Findings::default(), Trail::default());
-        Decision { state: self.live.load(), findings, trail, outcome: Err(reason) }
+        Decision { state: self.live.load(), evaluation: Evaluation { findings, trail, outcome: Outcome::Refused(reason) } }
     }
 
     /// Records the decision, then says it. An allow whose record is not accepted is refused.
     fn answer(&self, decision: Decision, decoded: &Decoded<'_>, started: Instant, time: SystemTime) -> CheckResponse {
-        let Decision { state, findings, trail, outcome } = decision;
+        let Decision { state, evaluation: Evaluation { findings, trail, outcome } } = decision;
         let mut id = Uuid::encode_buffer();
         let decision_id: &str = Uuid::now_v7().hyphenated().encode_lower(&mut id);
         let duration = started.elapsed();
+        let decided = Decided::of(&outcome);
         let recorded = self.record(&Facts {
             time,
             decision_id,
@@ -134,18 +149,24 @@ impl Checker {
             snapshot: &state.snapshot,
             findings: &findings,
             trail: &trail,
-            refused: outcome.as_ref().err().copied(),
+            decided,
             duration,
         });
-        let told = Told { decision_id, findings: &findings, trail: &trail };
-        let refused = match (outcome, recorded) {
-            (Ok(permit), Ok(receipt)) => {
+        let proof_algorithms = &state.snapshot.proofs.algorithms;
+        let told = Told { decision_id, findings: &findings, trail: &trail, proof_algorithms };
+        let metadata = findings.service.as_ref().and_then(|service| service.metadata.as_ref());
+        let refused = match (outcome, metadata, decided, recorded) {
+            (Outcome::Permitted(permit), _, _, Ok(receipt)) => {
                 self.metrics.allowed(&trail, duration);
                 return encode::allow(&permit, &receipt, told, decoded, state.upstream);
             }
-            (Ok(_), Err(RecordRefused)) => Reason::RecordRefused,
+            (Outcome::Described, Some(metadata), _, Ok(receipt)) => {
+                self.metrics.answered(&trail, duration);
+                return encode::describe(&receipt, metadata, told);
+            }
             // Refused either way; that its record is missing shows in the metric and as a gap.
-            (Err(reason), Ok(_) | Err(RecordRefused)) => reason,
+            (_, _, Decided::Refused(reason), Ok(_) | Err(RecordRefused)) => reason,
+            (_, _, Decided::Allowed | Decided::Answered, Ok(_) | Err(RecordRefused)) => Reason::RecordRefused,
         };
         self.metrics.refused(refused, &trail, duration);
         encode::deny(refused, told, decoded.grpc)
@@ -155,7 +176,7 @@ impl Checker {
         let receipt = Record::new(facts)
             .to_line()
             .map_err(|_| RecordRefused)
-            .and_then(|line| self.audit.accept(line, facts.refused.is_some()));
+            .and_then(|line| self.audit.accept(line, facts.decided != Decided::Allowed));
         if receipt.is_err() {
             self.metrics.record_refused();
         }

@@ -119,7 +119,7 @@ fn the_ceiling_of_every_agent_in_the_chain_holds() {
     .outcome
     {
         Outcome::Refused(reason) => Some(reason),
-        Outcome::Permitted(_) | Outcome::MustClaim(_) => None,
+        Outcome::Permitted(_) | Outcome::MustClaim(_) | Outcome::Described => None,
     };
     assert_eq!(create(&token().actors(["planner"])), None);
     assert_eq!(create(&token().actors(["researcher"])), Some(Reason::ScopeAboveCeiling));
@@ -155,7 +155,7 @@ fn the_caller_must_be_the_acting_agent() {
         let outcome = ask(&state, "GET", "/invoices", &token.client_id(client).sign(&KEY).unwrap(), *peer).outcome;
         let found = match outcome {
             Outcome::Refused(reason) => Some(reason),
-            Outcome::Permitted(_) | Outcome::MustClaim(_) => None,
+            Outcome::Permitted(_) | Outcome::MustClaim(_) | Outcome::Described => None,
         };
         assert_eq!(found, *expected, "{actors:?} {client} from {peer:?}");
     }

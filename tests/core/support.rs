@@ -45,7 +45,7 @@ pub(crate) fn state(delegation: &str, extra: &str) -> State {
     std::fs::write(folder.path().join("jwks.json"), KEY.jwks().to_string()).unwrap();
     let text = CONFIG.replace("$delegation", delegation).replace("$extra", extra);
     let settings = config::load_text(&text, folder.path()).unwrap_or_else(|faults| panic!("{faults:?}"));
-    State::new(&settings, Arc::new(VerifiedTokens::with_capacity(100)), None)
+    State::first(&settings, Arc::new(VerifiedTokens::with_capacity(100))).expect("randomness")
 }
 
 /// A token that the default rules let pass, but for its chain.
@@ -73,6 +73,6 @@ pub(crate) fn refusal(state: &State, token: &TokenBuilder) -> Option<Reason> {
     let evaluation = ask(state, "GET", "/invoices", &token.sign(&KEY).unwrap(), None);
     match evaluation.outcome {
         Outcome::Refused(reason) => Some(reason),
-        Outcome::Permitted(_) | Outcome::MustClaim(_) => None,
+        Outcome::Permitted(_) | Outcome::MustClaim(_) | Outcome::Described => None,
     }
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use hopgate::audit::{self, Facts, Receipt, Record};
-use hopgate::authz::{self, Evaluation, Field, Outcome, Request, UnixTime, VerifiedTokens};
+use hopgate::audit::{self, Decided, Facts, Receipt, Record};
+use hopgate::authz::{self, Evaluation, Field, Request, UnixTime, VerifiedTokens};
 use hopgate::config;
 use hopgate::dev::keys::SigningKey;
 use hopgate::dev::mint::TokenBuilder;
@@ -36,7 +36,7 @@ impl Fixture {
         let key = SigningKey::generate(Algorithm::ES256).unwrap();
         fs::write(folder.path().join("keys.json"), key.jwks().to_string()).unwrap();
         let settings = config::load_text(&format!("{CONFIG}{extra}"), folder.path()).unwrap();
-        let state = State::new(&settings, Arc::new(VerifiedTokens::with_capacity(1)), None);
+        let state = State::first(&settings, Arc::new(VerifiedTokens::with_capacity(1))).expect("randomness");
         Self { key, state }
     }
 
@@ -65,10 +65,6 @@ impl Fixture {
 
     /// The record of `evaluation` as `serve` writes it, every field that can hold something holding something.
     pub(crate) fn record(&self, evaluation: &Evaluation) -> Value {
-        let refused = match &evaluation.outcome {
-            Outcome::Refused(reason) => Some(*reason),
-            Outcome::Permitted(_) | Outcome::MustClaim(_) => None,
-        };
         let record = Record::new(&Facts {
             time: SystemTime::now(),
             decision_id: "01900000-0000-7000-8000-000000000000",
@@ -81,7 +77,7 @@ impl Fixture {
             snapshot: &self.state.snapshot,
             findings: &evaluation.findings,
             trail: &evaluation.trail,
-            refused,
+            decided: Decided::of(&evaluation.outcome),
             duration: Duration::from_micros(42),
         });
         serde_json::from_slice(&written(record.to_line().unwrap()).1).unwrap()

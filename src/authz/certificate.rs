@@ -1,0 +1,202 @@
+//! The caller's certificate, as Envoy tells of it.
+//!
+//! Best is `source.certificate`: the leaf of the TLS connection that this Envoy ended, as
+//! URL-encoded PEM. The header `x-forwarded-client-cert` (XFCC) is a caller's word, unless the
+//! operator says who writes it: this Envoy itself, or a hop in front whose identity Envoy verified.
+
+use aws_lc_rs::digest;
+use percent_encoding::percent_decode_str;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+
+use super::confirmation::Thumbprint;
+use super::request::{Field, Request};
+use super::spiffe::SpiffeId;
+
+/// Longest XFCC looked at, bytes; Envoy's own limit for all headers is 60 KiB.
+const MAX_XFCC: usize = 65_536;
+
+/// Whose word about the client's certificate is taken, beside Envoy's `source.certificate`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ForwardedCertificates {
+    /// The Envoy that asks writes the header for every call (`SANITIZE_SET`, `APPEND_FORWARD`), so
+    /// that its last element is the peer.
+    pub set_by_envoy: bool,
+    /// Peers that end their clients' TLS and tell of their certificates.
+    pub trusted_hops: Vec<SpiffeId>,
+}
+
+/// The thumbprint (RFC 8705 section 3.1) of the certificate that the caller has shown.
+pub(super) fn of_caller(
+    trust: &ForwardedCertificates,
+    request: &Request<'_>,
+    peer: Option<&SpiffeId>,
+) -> Option<Thumbprint> {
+    let direct = request.certificate.and_then(of_pem);
+    let through_hop = peer.is_some_and(|peer| trust.trusted_hops.contains(peer));
+    if !through_hop && (direct.is_some() || !trust.set_by_envoy) {
+        return direct;
+    }
+    let elements = elements(request.forwarded_certificate);
+    let last = elements.as_deref().and_then(<[Element]>::split_last);
+    match last {
+        // Nobody is in front of the peer: it calls for itself.
+        None => direct,
+        Some((last, _)) if !through_hop => last.hash,
+        // `APPEND_FORWARD`: our Envoy has added the hop itself behind what the hop said.
+        Some((last, before)) if last.tells_of(direct, peer) => {
+            before.last().map_or(direct.or(last.hash), |element| element.hash)
+        }
+        Some((last, _)) => last.hash,
+    }
+}
+
+/// SHA-256 of the certificate in URL-encoded PEM. Percent-decoded, not as a form: `+` stays.
+fn of_pem(encoded: &str) -> Option<Thumbprint> {
+    let pem: Vec<u8> = percent_decode_str(encoded).collect();
+    let certificate = CertificateDer::from_pem_slice(&pem).ok()?;
+    digest::digest(&digest::SHA256, &certificate).as_ref().try_into().ok()
+}
+
+/// What one proxy says of its client.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Element {
+    hash: Option<Thumbprint>,
+    uris: Vec<String>,
+}
+
+impl Element {
+    fn tells_of(&self, certificate: Option<Thumbprint>, peer: Option<&SpiffeId>) -> bool {
+        match (self.hash, certificate) {
+            (Some(hash), Some(certificate)) => hash == certificate,
+            (None, _) | (_, None) => peer.is_some_and(|peer| self.uris.iter().any(|uri| uri == peer.as_str())),
+        }
+    }
+}
+
+/// The elements of an XFCC header, nearest proxy last; `None` if it is not there once, or not whole.
+fn elements(header: Field<'_>) -> Option<Vec<Element>> {
+    let Field::Once(text) = header else { return None };
+    let text = std::str::from_utf8(text).ok().filter(|text| text.len() <= MAX_XFCC)?;
+    split_outside_quotes(text, ',')?.into_iter().map(element).collect()
+}
+
+fn element(text: &str) -> Option<Element> {
+    let mut element = Element::default();
+    for pair in split_outside_quotes(text, ';')? {
+        let (key, value) = pair.trim().split_once('=')?;
+        if key.eq_ignore_ascii_case("hash") {
+            // Envoy writes one; two would be a choice.
+            if element.hash.is_some() {
+                return None;
+            }
+            element.hash = Some(of_hex(value)?);
+        } else if key.eq_ignore_ascii_case("uri") {
+            element.uris.push(unquoted(value));
+        }
+    }
+    Some(element)
+}
+
+/// `text` cut at every `separator` that is not inside double quotes; `None` if a quote stays open.
+fn split_outside_quotes(text: &str, separator: char) -> Option<Vec<&str>> {
+    let (mut quoted, mut escaped) = (false, false);
+    let parts = text.split(|c| {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            c => return c == separator && !quoted,
+        }
+        false
+    });
+    let parts: Vec<&str> = parts.collect();
+    (!quoted).then_some(parts)
+}
+
+fn unquoted(value: &str) -> String {
+    let inner = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    inner.map_or_else(|| value.to_owned(), |inner| inner.replace("\\\"", "\""))
+}
+
+fn of_hex(value: &str) -> Option<Thumbprint> {
+    let mut thumbprint = Thumbprint::default();
+    if value.len() != 64 || !value.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (at, byte) in thumbprint.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(value.get(at.checked_mul(2)?..)?.get(..2)?, 16).ok()?;
+    }
+    Some(thumbprint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = concat!(
+        "By=http://frontend.lyft.com;Hash=468ed33be74eee6556d90c0149c1309e9ba61d6425303443c0748a02dd8de688;",
+        r#"Subject="/C=US/ST=CA/L=San Francisco/OU=Lyft/CN=Test, \"Client\"; x=1";URI=http://testclient.lyft.com"#
+    );
+    const PEER_HASH: &str = "0380ed2f626650c840b2f263e6d2b29fae12ab39ae5db32b25ad27efad72e6fd";
+
+    fn client() -> Option<Thumbprint> {
+        of_hex("468ed33be74eee6556d90c0149c1309e9ba61d6425303443c0748a02dd8de688")
+    }
+
+    fn hop() -> SpiffeId {
+        SpiffeId::parse("spiffe://mesh/ns/edge/sa/gateway").unwrap_or_else(|| unreachable!("a SPIFFE id"))
+    }
+
+    fn told(trust: &ForwardedCertificates, xfcc: &str, peer: Option<&SpiffeId>) -> Option<Thumbprint> {
+        let request = Request { forwarded_certificate: Field::Once(xfcc.as_bytes()), ..Request::default() };
+        of_caller(trust, &request, peer)
+    }
+
+    #[test]
+    fn the_header_is_nobodys_word_unless_the_operator_says_whose() {
+        let hops = ForwardedCertificates { trusted_hops: vec![hop()], ..ForwardedCertificates::default() };
+        assert_eq!(told(&ForwardedCertificates::default(), EXAMPLE, Some(&hop())), None);
+        assert_eq!(told(&hops, EXAMPLE, None), None);
+        assert_eq!(told(&hops, EXAMPLE, SpiffeId::parse("spiffe://mesh/ns/edge/sa/other").as_ref()), None);
+        assert_eq!(told(&hops, EXAMPLE, Some(&hop())), client());
+    }
+
+    #[test]
+    fn what_our_envoy_adds_about_the_hop_is_not_the_client() {
+        let hops = ForwardedCertificates { trusted_hops: vec![hop()], ..ForwardedCertificates::default() };
+        for own in [format!("By=x;URI={}", hop().as_str()), format!("By=x;Hash={PEER_HASH};URI={}", hop().as_str())] {
+            assert_eq!(told(&hops, &format!("{EXAMPLE},{own}"), Some(&hop())), client(), "{own}");
+        }
+    }
+
+    #[test]
+    fn an_envoy_that_writes_the_header_itself_is_believed_about_its_last_element_alone() {
+        let own = ForwardedCertificates { set_by_envoy: true, ..ForwardedCertificates::default() };
+        assert_eq!(told(&own, &format!("Hash={PEER_HASH},{EXAMPLE}"), None), client());
+        assert_eq!(told(&own, &format!("{EXAMPLE},By=x;Hash={PEER_HASH}"), None), of_hex(PEER_HASH));
+        assert_eq!(told(&own, &format!("{EXAMPLE},By=x"), None), None);
+    }
+
+    #[test]
+    fn a_header_that_is_not_whole_tells_nothing() {
+        let own = ForwardedCertificates { set_by_envoy: true, ..ForwardedCertificates::default() };
+        for text in [
+            "",
+            "x",
+            "Hash",
+            "Hash=",
+            "Hash=12",
+            "Subject=\"x",
+            "Subject=\"x\\\"",
+            &format!("Hash={PEER_HASH};Hash={PEER_HASH}"),
+            &format!("Hash=+{}", &PEER_HASH[1..]),
+            &format!("Hash={PEER_HASH}0"),
+            &format!("{EXAMPLE},"),
+        ] {
+            assert_eq!(told(&own, text, None), None, "{text}");
+        }
+        let twice = Request { forwarded_certificate: Field::Repeated, ..Request::default() };
+        assert_eq!(of_caller(&own, &twice, None), None);
+    }
+}

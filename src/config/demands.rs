@@ -1,0 +1,121 @@
+//! Risk classes, and what each route asks for in the end.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::faults::Faults;
+use super::written;
+use crate::authz::StepUp;
+
+/// The classes that are always there.
+const BUILT_IN: [&str; 3] = ["read", "write", "destructive"];
+
+/// What a route asks of a token beyond its scopes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Demands {
+    pub(super) sender_constrained: bool,
+    pub(super) single_use: bool,
+    pub(super) max_token_age: Option<Duration>,
+    pub(super) step_up: Option<StepUp>,
+}
+
+/// The classes of a configuration, as written.
+pub(super) struct Classes<'a>(&'a BTreeMap<String, written::Demands>);
+
+impl<'a> Classes<'a> {
+    pub(super) fn new(config: &'a written::Config, faults: &mut Faults) -> Self {
+        for (name, demands) in &config.risk {
+            check(demands, &format!("risk.{name}"), faults);
+        }
+        Self(&config.risk)
+    }
+
+    /// What `route` asks for: what it says itself, else what its class says.
+    pub(super) fn of(
+        &self,
+        route: &written::Route,
+        path: &str,
+        faults: &mut Faults,
+        warnings: &mut Faults,
+    ) -> Demands {
+        let own = written::Demands {
+            sender_constrained: route.sender_constrained,
+            single_use: route.single_use,
+            max_token_age: route.max_token_age,
+            step_up: route.step_up.clone(),
+        };
+        check(&own, path, faults);
+        let class = self.class(route.risk.as_deref(), path, faults);
+        let built = built(&own, &class);
+        let of_class = self::built(&written::Demands::default(), &class);
+        if let (Some(risk), true) = (&route.risk, asks_for_less(&built, &of_class)) {
+            warnings.add(path, format_args!("asks for less than its class `{risk}`"));
+        }
+        if route.risk.as_deref() == Some("destructive") && built.step_up.is_none() && !built.single_use {
+            warnings.add(
+                path,
+                "is destructive and asks neither for `step_up` nor for `single_use`: whoever can read may destroy, again and again",
+            );
+        }
+        built
+    }
+
+    fn class(&self, name: Option<&str>, path: &str, faults: &mut Faults) -> written::Demands {
+        let Some(name) = name else { return written::Demands::default() };
+        let class = self.0.get(name).cloned();
+        if class.is_none() && !BUILT_IN.contains(&name) {
+            let known: Vec<_> = BUILT_IN.into_iter().chain(self.0.keys().map(String::as_str)).collect();
+            faults.add(
+                format_args!("{path}.risk"),
+                format_args!("found `{name}`, expected a class of `risk`: {}", known.join(", ")),
+            );
+        }
+        class.unwrap_or_default()
+    }
+}
+
+fn built(own: &written::Demands, class: &written::Demands) -> Demands {
+    let sender = own.sender_constrained.or(class.sender_constrained);
+    let step_up = own.step_up.as_ref().or(class.step_up.as_ref());
+    Demands {
+        sender_constrained: sender == Some(written::SenderConstrained::Required),
+        single_use: own.single_use.or(class.single_use).unwrap_or(false),
+        max_token_age: own.max_token_age.or(class.max_token_age).map(|span| span.0),
+        step_up: step_up.map(|step_up| StepUp {
+            acr_values: step_up.acr_values.iter().flatten().map(|acr| acr.as_str().into()).collect(),
+            max_age: step_up.max_age.map(|span| span.0),
+        }),
+    }
+}
+
+fn asks_for_less(route: &Demands, class: &Demands) -> bool {
+    (class.sender_constrained && !route.sender_constrained)
+        || (class.single_use && !route.single_use)
+        || class.max_token_age.is_some_and(|most| route.max_token_age.is_none_or(|age| age > most))
+}
+
+fn check(demands: &written::Demands, path: &str, faults: &mut Faults) {
+    if demands.max_token_age.is_some_and(|span| span.0 < Duration::from_secs(1)) {
+        faults.add(format_args!("{path}.max_token_age"), "must be at least 1s");
+    }
+    let Some(step_up) = &demands.step_up else { return };
+    let values = step_up.acr_values.as_deref();
+    if values.is_none() && step_up.max_age.is_none() {
+        faults.add(format_args!("{path}.step_up"), "expected `acr_values`, `max_age` or both");
+    }
+    if values.is_some_and(<[_]>::is_empty) {
+        faults.add(format_args!("{path}.step_up.acr_values"), "must not be empty");
+    }
+    // RFC 9470 section 3 sends them in one quoted string, separated by spaces.
+    for (at, acr) in values.unwrap_or_default().iter().enumerate() {
+        if acr.is_empty() || !acr.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\') {
+            faults.add(
+                format_args!("{path}.step_up.acr_values[{at}]"),
+                format_args!("found `{acr}`, expected a name without spaces, quotes or backslashes"),
+            );
+        }
+    }
+    if step_up.max_age.is_some_and(|span| span.0.subsec_nanos() != 0) {
+        faults.add(format_args!("{path}.step_up.max_age"), "expected whole seconds");
+    }
+}
