@@ -55,9 +55,11 @@ impl Play {
         &self.line(step)["claims"]
     }
 
-    /// The decision record of an answer.
+    /// The decision record of an answer: a refusal has its id, and the service behind Envoy was told it.
     pub(crate) fn record(&mut self, answer: &Value) -> Value {
-        let id = answer["decision_id"].as_str().unwrap_or_else(|| panic!("no decision id: {answer:#}")).to_owned();
+        let echoed = &answer["body"]["headers"]["x-hopgate-decision-id"][0];
+        let id = answer["decision_id"].as_str().or(echoed.as_str());
+        let id = id.unwrap_or_else(|| panic!("no decision id: {answer:#}")).to_owned();
         self.mesh.gate.record_where(|record| record["decision_id"] == *id)
     }
 
