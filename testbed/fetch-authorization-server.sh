@@ -12,7 +12,7 @@ done="$home/node_modules/.fetched-lock.json"
 
 "$testbed/install-tools.sh" node npm
 
-# oidc-provider calls both; Node 20.19 and 22 have them, 18 has not.
+# oidc-provider calls both. It asks for Node 22, but a late 20 has them, too.
 if ! node -e 'process.exit(URL.parse && require("node:crypto").hash ? 0 : 1)'; then
   echo "fetch-authorization-server: found Node $(node --version), expected 22 or a late 20" >&2
   exit 1

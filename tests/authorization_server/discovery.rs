@@ -27,4 +27,6 @@ async fn a_client_that_knows_only_the_resource_finds_the_authorization_server() 
     assert_eq!(body["bearer_methods_supported"], json!(["header"]));
     assert!(body["dpop_signing_alg_values_supported"].as_array().unwrap().contains(&json!("ES256")), "{body}");
     assert_eq!(play.line("server")["issuer"], play.server.issuer());
+    let record = play.record_where(|record| record["decision"] == "answer");
+    assert_eq!(record["path"], "/.well-known/oauth-protected-resource");
 }

@@ -1,5 +1,7 @@
 //! The stage of all scenarios, and what was seen on it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use testbed::{AuthorizationServer, ports};
 
@@ -19,14 +21,22 @@ pub(crate) struct Play {
 impl Play {
     /// Starts the authorization server, hopgate and Envoy, and has the client play `scenario`.
     pub(crate) async fn of(scenario: &str) -> Self {
+        Self::with(scenario, |_| ()).await
+    }
+
+    /// The same with another configuration of hopgate.
+    pub(crate) async fn with(scenario: &str, change: impl FnOnce(&mut Value)) -> Self {
         // The resource is called by the URL of its Envoy, which must therefore be known beforehand.
         let address = ports::free().expect("a port");
         let resource = format!("http://{address}");
         let server = AuthorizationServer::start(&[&resource, ELSEWHERE], &["invoices:read", "invoices:refund"])
             .expect("an authorization server");
-        let plan = Plan::new().edit(|config| configure(config, &server, &resource));
+        let plan = Plan::new().edit(|config| configure(config, &server, &resource)).edit(change);
         let mesh = Mesh::with(plan, |listener, _| listener.port = address.port()).await;
         mesh.gate.until_ready().await;
+        // A proof knows whole seconds only: one of the second in which hopgate began to remember could be older, and
+        // would be asked for a nonce.
+        tokio::time::sleep(Duration::from_millis(1100)).await;
         let lines = server.play(scenario).unwrap_or_else(|error| {
             panic!("{error}\nserver: {:?}\nhopgate: {}", server.stderr(), mesh.gate.log());
         });
@@ -60,7 +70,11 @@ impl Play {
         let echoed = &answer["body"]["headers"]["x-hopgate-decision-id"][0];
         let id = answer["decision_id"].as_str().or(echoed.as_str());
         let id = id.unwrap_or_else(|| panic!("no decision id: {answer:#}")).to_owned();
-        self.mesh.gate.record_where(|record| record["decision_id"] == *id)
+        self.record_where(|record| record["decision_id"] == *id)
+    }
+
+    pub(crate) fn record_where(&mut self, wanted: impl FnMut(&Value) -> bool) -> Value {
+        self.mesh.gate.record_where(wanted)
     }
 
     /// The record of `step`, which passed at once.

@@ -43,3 +43,12 @@ async fn a_token_of_a_person_passes_with_its_proof_and_in_no_other_way() {
     let challenge = play.line("as_bearer")["www_authenticate"].as_str().unwrap();
     assert!(challenge.starts_with("Bearer error=") && challenge.contains(", DPoP algs="), "{challenge}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_nonce_is_asked_for_a_proof_passes_at_once_and_once() {
+    let mut play = Play::with("user", |config| config["dpop"] = json!({})).await;
+    play.passed("call");
+    play.passed("call_again");
+    play.refused("same_proof", 401, "invalid_dpop_proof", "proof_replayed");
+    play.refused("other_key", 401, "invalid_token", "proof_key_mismatch");
+}
