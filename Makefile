@@ -9,8 +9,9 @@ help: ## This list
 build: ## The release binary, target/release/hopgate
 	cargo build --release --locked --bin hopgate
 
-test: ## All tests; fetches Envoy into .local once
+test: ## All tests; fetches Envoy and an authorization server once
 	testbed/fetch-envoy.sh >/dev/null
+	testbed/fetch-authorization-server.sh
 	cargo test --workspace --locked
 
 # The dev profile, because a demo is to start soon and is not measured: release optimizes and links the

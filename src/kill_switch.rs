@@ -111,7 +111,14 @@ impl Stamp {
     fn of(file: &Path) -> Self {
         let state = fs::metadata(file).ok().map(|found| {
             let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-            [whole(found.ino()), whole(found.len()), found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec()]
+            [
+                whole(found.ino()),
+                whole(found.len()),
+                found.mtime(),
+                found.mtime_nsec(),
+                found.ctime(),
+                found.ctime_nsec(),
+            ]
         });
         Self { file: file.to_owned(), state }
     }

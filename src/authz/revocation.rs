@@ -72,7 +72,8 @@ impl Revocations {
         if self.is_empty() {
             return false;
         }
-        let stopped = |name: Named| self.named.get(&name).is_some_and(|entries| entries.iter().any(|e| e.stops(claims)));
+        let stopped =
+            |name: Named| self.named.get(&name).is_some_and(|entries| entries.iter().any(|e| e.stops(claims)));
         self.general.iter().any(|entry| entry.stops(claims))
             || claims.token_id.clone().is_some_and(|id| stopped(Named::TokenId(id)))
             || stopped(Named::Subject(claims.subject.clone()))

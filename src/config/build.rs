@@ -37,7 +37,11 @@ pub(super) fn build(
         agents: Arc::new(agents),
         services,
         enforcement,
-        forwarded_certificates: Arc::new(sender::forwarded_certificates(&config.forwarded_client_cert, faults, warnings)),
+        forwarded_certificates: Arc::new(sender::forwarded_certificates(
+            &config.forwarded_client_cert,
+            faults,
+            warnings,
+        )),
         revocations: revocations(config, files, faults, warnings),
         token_limit: usize::try_from(config.limits.token_bytes).ok()?,
         warnings: Vec::new(),
@@ -55,12 +59,15 @@ fn revocations(
     match revocations::load_revocations(&file) {
         Ok(list) => {
             for issuer in list.issuers().filter(|named| config.issuers.iter().all(|known| known.issuer != *named)) {
-                warnings.add("revocations.file", format_args!("`{issuer}` is none of `issuers`: its entries stop nothing"));
+                warnings
+                    .add("revocations.file", format_args!("`{issuer}` is none of `issuers`: its entries stop nothing"));
             }
             Some(RevocationSettings { file, list: Arc::new(list) })
         }
         Err(found) => {
-            found.iter().for_each(|fault| faults.add("revocations.file", format_args!("`{}`: {fault}", file.display())));
+            found
+                .iter()
+                .for_each(|fault| faults.add("revocations.file", format_args!("`{}`: {fault}", file.display())));
             None
         }
     }

@@ -31,13 +31,7 @@ impl<'a> Classes<'a> {
     }
 
     /// What `route` asks for: what it says itself, else what its class says.
-    pub(super) fn of(
-        &self,
-        route: &written::Route,
-        path: &str,
-        faults: &mut Faults,
-        warnings: &mut Faults,
-    ) -> Demands {
+    pub(super) fn of(&self, route: &written::Route, path: &str, faults: &mut Faults, warnings: &mut Faults) -> Demands {
         let own = written::Demands {
             sender_constrained: route.sender_constrained,
             single_use: route.single_use,

@@ -67,8 +67,12 @@ pub fn load_revocations(file: &Path) -> Result<Revocations, Vec<Fault>> {
     let text = std::str::from_utf8(&bytes).map_err(|_| fault("not UTF-8".to_owned()))?;
     let written: Written = parse(text)?;
     let mut faults = Faults::default();
-    let entries: Vec<_> =
-        written.revoked.iter().enumerate().map(|(at, entry)| one(entry, &format!("revoked[{at}]"), &mut faults)).collect();
+    let entries: Vec<_> = written
+        .revoked
+        .iter()
+        .enumerate()
+        .map(|(at, entry)| one(entry, &format!("revoked[{at}]"), &mut faults))
+        .collect();
     let faults = faults.into_vec();
     if !faults.is_empty() {
         return Err(faults);
@@ -102,7 +106,8 @@ fn one(entry: &Entry, path: &str, faults: &mut Faults) -> Revocation {
 /// The first whole second at or after `text`.
 fn instant(text: &str, path: &str, faults: &mut Faults) -> Option<UnixTime> {
     let instant = humantime::parse_rfc3339(text).ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    let secs = instant.and_then(|since| i64::try_from(since.as_secs()).ok()?.checked_add((since.subsec_nanos() > 0).into()));
+    let secs =
+        instant.and_then(|since| i64::try_from(since.as_secs()).ok()?.checked_add((since.subsec_nanos() > 0).into()));
     if secs.is_none() {
         faults.add(
             format_args!("{path}.issued_before"),

@@ -80,7 +80,9 @@ pub(super) fn forwarded_certificates(
             Some(id) => trusted_hops.push(id),
             None => faults.add(
                 format_args!("forwarded_client_cert.trusted_hops[{at}]"),
-                format_args!("found `{text}`, expected a SPIFFE id such as `spiffe://cluster.local/ns/edge/sa/gateway`"),
+                format_args!(
+                    "found `{text}`, expected a SPIFFE id such as `spiffe://cluster.local/ns/edge/sa/gateway`"
+                ),
             ),
         }
     }

@@ -127,7 +127,10 @@ impl Checker {
 
     fn refusal(&self, reason: Reason) -> Decision {
         let (findings, trail) = (Findings::default(), Trail::default());
-        Decision { state: self.live.load(), evaluation: Evaluation { findings, trail, outcome: Outcome::Refused(reason) } }
+        Decision {
+            state: self.live.load(),
+            evaluation: Evaluation { findings, trail, outcome: Outcome::Refused(reason) },
+        }
     }
 
     /// Records the decision, then says it. An allow whose record is not accepted is refused.

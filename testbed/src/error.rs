@@ -8,9 +8,11 @@ use std::time::Duration;
 pub enum Error {
     #[error("cannot {what}: {source}")]
     Io { what: String, source: io::Error },
-    /// `fetch-envoy.sh` failed; its stderr says why.
-    #[error("fetching Envoy failed: {0}")]
-    Fetch(String),
+    /// A script that fetches a part failed; its stderr says why.
+    #[error("{script} failed: {stderr}")]
+    Fetch { script: &'static str, stderr: String },
+    #[error("{name} printed what can't be read, {found}")]
+    Unreadable { name: String, found: String },
     #[error("`HOPGATE_ENVOY` names `{}`, which is not a file", .0.display())]
     NoSuchEnvoy(PathBuf),
     #[error("Envoy refuses the config: {0}")]

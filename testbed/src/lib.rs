@@ -1,10 +1,12 @@
-//! The real parts that hopgate's tests, demo and benches run against: Envoy, child processes, ports.
+//! The real parts that hopgate's tests, demo and benches run against: Envoy, an authorization server,
+//! child processes, ports.
 //!
 //! It knows nothing of hopgate, so that what it says about a running system is an outsider's view.
 //!
 //! | want | take |
 //! | --- | --- |
 //! | an Envoy with a given filter chain | [`envoy::Config`], then [`envoy::Envoy::start`] |
+//! | an authorization server and a client that are not ours | [`AuthorizationServer`] |
 //! | only to know whether Envoy accepts a config | [`envoy::validate`] |
 //! | a program under test: its stdout lines, stderr, CPU time, memory | [`Service`] |
 //! | a free port, a short Unix socket path, to wait until one answers | [`ports`], [`SocketDir`] |
@@ -23,14 +25,17 @@
 //! # }
 //! ```
 
+mod authorization_server;
 pub mod envoy;
 mod error;
+mod fetch;
 mod lines;
 pub mod ports;
 mod service;
 mod socket_dir;
 mod wait;
 
+pub use authorization_server::AuthorizationServer;
 pub use error::Error;
 pub use rustix::process::Signal;
 pub use service::Service;

@@ -133,7 +133,8 @@ fn identity_headers_and_metadata_are_listed() {
     let set: BTreeSet<_> = ok.headers.iter().filter_map(|o| o.header.as_ref()).map(|h| h.key.clone()).collect();
     assert_eq!(listed("docs/envoy.md", "header | value"), set);
 
-    let told = Told { decision_id: "1", findings: &Findings::default(), trail: &Trail::default(), proof_algorithms: &[] };
+    let told =
+        Told { decision_id: "1", findings: &Findings::default(), trail: &Trail::default(), proof_algorithms: &[] };
     let refused = encode::deny(Reason::CallerNotActor, told, false);
     let names = |response: CheckResponse| response.dynamic_metadata.unwrap().fields.into_keys();
     assert_eq!(listed("docs/envoy.md", "name | value"), names(allowed).chain(names(refused)).collect());
@@ -163,7 +164,8 @@ fn exit_codes_are_as_listed() {
 
 /// Status and error, as they are sent.
 fn answer(reason: Reason) -> String {
-    let told = Told { decision_id: "1", findings: &Findings::default(), trail: &Trail::default(), proof_algorithms: &[] };
+    let told =
+        Told { decision_id: "1", findings: &Findings::default(), trail: &Trail::default(), proof_algorithms: &[] };
     let Some(HttpResponse::DeniedResponse(denied)) = encode::deny(reason, told, false).http_response else {
         panic!("`{reason}` is no denial");
     };
@@ -182,7 +184,8 @@ fn allowed() -> CheckResponse {
     let evaluation = fixture.ask(&token);
     let Outcome::Permitted(permit) = &evaluation.outcome else { panic!("{:?}", evaluation.outcome) };
     let (receipt, _) = written(b"{}".to_vec());
-    let told = Told { decision_id: "1", findings: &evaluation.findings, trail: &evaluation.trail, proof_algorithms: &[] };
+    let told =
+        Told { decision_id: "1", findings: &evaluation.findings, trail: &evaluation.trail, proof_algorithms: &[] };
     encode::allow(permit, &receipt, told, &Decoded::default(), fixture.state.upstream)
 }
 

@@ -1,0 +1,84 @@
+//! An authorization server and an OAuth client that are neither ours nor each other's: oidc-provider and oauth4webapi, in
+//! `testbed/authorization-server`.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::{Error, Service, fetch};
+
+/// Far longer than starting Node or playing a scenario takes on two busy cores.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running authorization server on a loopback port of its own choice, and what its clients are called.
+#[derive(Debug)]
+pub struct AuthorizationServer {
+    service: Service,
+    issuer: String,
+    clients: Value,
+    resources: Vec<String>,
+}
+
+impl AuthorizationServer {
+    /// Starts one that issues tokens of `scopes` for each of `resources` (RFC 8707), fetched if it is not there.
+    ///
+    /// # Errors
+    /// When it can't be fetched or started.
+    pub fn start(resources: &[&str], scopes: &[&str]) -> Result<Self, Error> {
+        fetch::run("fetch-authorization-server.sh")?;
+        let config = json!({ "resources": resources, "scopes": scopes });
+        let mut service = Service::start("the authorization server", node("server.mjs", &config))?;
+        let line = service.wait_for_line(PATIENCE, |_| true)?;
+        let told: Option<Value> = serde_json::from_str(&line).ok();
+        let issuer = told.as_ref().and_then(|told| told["issuer"].as_str());
+        let issuer = issuer.ok_or_else(|| unreadable("the authorization server", &line))?.to_owned();
+        let clients = told.map(|told| told["clients"].clone()).unwrap_or_default();
+        let resources = resources.iter().map(|resource| (*resource).to_owned()).collect();
+        Ok(Self { service, issuer, clients, resources })
+    }
+
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Everything it wrote to stderr so far.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn stderr(&self) -> Result<String, Error> {
+        self.service.stderr()
+    }
+
+    /// Plays `scenario` of `client.mjs` against the first resource, and gives what each step printed. The last of the
+    /// resources stands for another one.
+    ///
+    /// # Errors
+    /// When the client can't be started or gives up: its stderr says why.
+    pub fn play(&self, scenario: &str) -> Result<Vec<Value>, Error> {
+        let name = format!("the scenario {scenario}");
+        let config = json!({
+            "scenario": scenario,
+            "clients": self.clients,
+            "resource": self.resources.first(),
+            "elsewhere": self.resources.last(),
+        });
+        let mut client = Service::start(name.as_str(), node("client.mjs", &config))?;
+        client.wait_for_line(PATIENCE, |line| line == r#"{"step":"end"}"#)?;
+        let read = |line: &String| serde_json::from_str(line).map_err(|_| unreadable(&name, line));
+        client.lines().iter().map(read).collect()
+    }
+}
+
+fn node(script: &str, config: &Value) -> Command {
+    let mut command = Command::new("node");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("authorization-server").join(script);
+    command.arg(script).arg(config.to_string());
+    command
+}
+
+fn unreadable(name: &str, line: &str) -> Error {
+    Error::Unreadable { name: name.to_owned(), found: line.to_owned() }
+}
