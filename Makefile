@@ -9,8 +9,9 @@ help: ## This list
 build: ## The release binary, target/release/hopgate
 	cargo build --release --locked --bin hopgate
 
-test: ## All tests; fetches Envoy into .local once
+test: ## All tests; fetches Envoy into .local once, installs redis-server if missing
 	testbed/fetch-envoy.sh >/dev/null
+	testbed/install-tools.sh redis-server
 	cargo test --workspace --locked
 
 # The dev profile, because a demo is to start soon and is not measured: release optimizes and links the

