@@ -27,6 +27,7 @@ mod socket {
     mod path;
     mod records;
     mod replay;
+    mod replay_redis;
     mod services;
     mod token_keys;
 }
