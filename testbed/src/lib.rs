@@ -1,4 +1,4 @@
-//! The real parts that hopgate's tests, demo and benches run against: Envoy, an authorization server,
+//! The real parts that hopgate's tests, demo and benches run against: Envoy, Redis, an authorization server,
 //! child processes, ports.
 //!
 //! It knows nothing of hopgate, so that what it says about a running system is an outsider's view.
@@ -8,6 +8,7 @@
 //! | an Envoy with a given filter chain | [`envoy::Config`], then [`envoy::Envoy::start`] |
 //! | an authorization server and a client that are not ours | [`AuthorizationServer`] |
 //! | only to know whether Envoy accepts a config | [`envoy::validate`] |
+//! | a Redis server, to be stopped, starved and restarted | [`Redis`] |
 //! | a program under test: its stdout lines, stderr, CPU time, memory | [`Service`] |
 //! | a free port, a short Unix socket path, to wait until one answers | [`ports`], [`SocketDir`] |
 //!
@@ -31,12 +32,14 @@ mod error;
 mod fetch;
 mod lines;
 pub mod ports;
+mod redis;
 mod service;
 mod socket_dir;
 mod wait;
 
 pub use authorization_server::AuthorizationServer;
 pub use error::Error;
+pub use redis::Redis;
 pub use rustix::process::Signal;
 pub use service::Service;
 pub use socket_dir::SocketDir;

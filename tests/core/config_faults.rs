@@ -28,7 +28,7 @@ services:
     delegation: { max_depth: -1, bind_caller: dns }
     routes: []
 enforcement: { token: observe, delegation: maybe }
-replay: { store: redis, capacity: 0 }
+replay: { store: disk, capacity: 0, redis: { timeout: 20, key_prefix: "", password: x } }
 limits: { token_bytes: 1e9, drain: soon }
 "#
     ));
@@ -65,6 +65,40 @@ services:
   - { name: one, audience: x, routes: [{ name: r, match: { method: GET, path: / } }] }
 "#
     ));
+}
+
+#[test]
+fn faults_of_the_shared_replay_store_are_told_and_no_password() {
+    let least = "
+listen: unix:/run/hopgate/check.sock
+issuers: [{ issuer: https://as.example, jwks: { uri: https://as.example/keys } }]
+services: [{ name: s, audience: a, routes: [{ name: r, match: { method: GET, path: / } }] }]
+";
+    let sections = [
+        "{ store: redis }",
+        "{ redis: { url: 'rediss://redis.example' } }",
+        "{ store: redis, redis: { url: 'rediss://gate:open-sesame@redis.example' } }",
+        "{ store: redis, redis: { url: 'redis://:open-sesame@127.0.0.1' } }",
+        "{ store: redis, redis: { url: 'redis://redis.example:6379' } }",
+        "{ store: redis, redis: { url: 'rediss://redis.example/x' } }",
+        "{ store: redis, redis: { url: 'rediss://redis.example/0#insecure' } }",
+        "{ store: redis, redis: { url: 'rediss:///0' } }",
+        "{ store: redis, redis: { url: 'http://redis.example' } }",
+        "{ store: redis, redis: { url: 'unix://host/redis.sock' } }",
+        "{ store: redis, redis: { url: 'redis.example:6379' } }",
+        "{ store: redis, redis: { url: 'rediss://r.example', timeout: 150ms, username_file: none, ca_file: none } }",
+        "{ store: redis, redis: { url: 'unix:///run/redis.sock', password_file: none, ca_file: none } }",
+    ];
+    let told = sections.iter().fold(String::new(), |mut told, section| {
+        writeln!(told, "{section}").unwrap();
+        faults(&format!("{least}replay: {section}")).lines().for_each(|fault| writeln!(told, "    {fault}").unwrap());
+        told
+    });
+    insta::assert_snapshot!(told);
+    for url in ["rediss://redis.example", "redis://127.0.0.1:7000/3", "redis://[::1]:7000", "unix:///run/redis.sock"] {
+        let good = format!("{least}replay: {{ store: redis, redis: {{ url: '{url}' }} }}");
+        load_text(&good, Path::new("/nonexistent")).expect(url);
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ async fn refund(gate: &Gate, token: &str) -> String {
 }
 
 /// Waits until a token issued now is younger than a process started before this call.
-async fn next_second() {
+pub(super) async fn next_second() {
     let second = now();
     eventually("the next second", async || (now() > second).then_some(())).await;
 }
