@@ -152,3 +152,93 @@ fn key_thumbprint(jwk: &Value) -> Option<Thumbprint> {
     let jwk: Jwk = serde_json::from_value(jwk.clone()).ok()?;
     thumbprint(&jwk.thumbprint(ThumbprintHash::SHA256).ok()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// RFC 9449 section 7.1, figure 12 ff.: the token, and the proof that was sent with it.
+    const TOKEN: &str = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
+    const PROOF: &str = concat!(
+        "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklD",
+        "UkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2",
+        "R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiJlMWozVl9iS2ljOC1MQUVCIiwiaHRtIjoiR0VUIiwiaHR1IjoiaHR0cHM",
+        "6Ly9yZXNvdXJjZS5leGFtcGxlLm9yZy9wcm90ZWN0ZWRyZXNvdXJjZSIsImlhdCI6MTU2MjI2MjYxOCwiYXRoIjoiZlVIeU8",
+        "ycjJaM0RaNTNFc05yV0JiMHhXWG9hTnk1OUlpS0NBcWtzbVFFbyJ9.2oW9RP35yRqzhrtNP86L-Ey71EOptxRimPPToA1ple",
+        "mAgR6pxHF8y6-yqyVnmcw6Fy1dqd-jfxSYoMxhAJpLjA",
+    );
+    /// RFC 9449 section 6.1: what that token is bound to.
+    const JKT: &str = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+    const MADE_AT: i64 = 1_562_262_618;
+
+    fn rules() -> ProofRules {
+        ProofRules {
+            algorithms: vec![Algorithm::Es256],
+            max_age: Duration::from_secs(60),
+            clock_skew: Duration::from_secs(5),
+            require_nonce: false,
+            nonce_lifetime: Duration::from_secs(300),
+            nonces: NonceKey::new(&[7; 32]),
+        }
+    }
+
+    fn check(method: &str, url: &str, token: &str, now: i64) -> Result<Proof, Reason> {
+        let targets: Vec<_> = TargetUrl::parse(url).into_iter().collect();
+        let call = Call { method, targets: &targets, token };
+        rules().check(Field::Once(PROOF.as_bytes()), &call, UnixTime::from_secs(now))
+    }
+
+    #[test]
+    fn the_proof_of_rfc_9449_holds_for_its_own_call_alone() {
+        let url = "https://resource.example.org/protectedresource";
+        let proof = check("GET", url, TOKEN, MADE_AT);
+        let proof = proof.map(|proof| (Some(proof.key), proof.id));
+        assert_eq!(proof, Ok((thumbprint(JKT), "e1j3V_bKic8-LAEB".into())));
+        for (method, url, token, now, reason) in [
+            ("POST", url, TOKEN, MADE_AT, Reason::ProofMethodMismatch),
+            ("GET", "https://resource.example.org/", TOKEN, MADE_AT, Reason::ProofTargetMismatch),
+            ("GET", url, "another", MADE_AT, Reason::ProofTokenMismatch),
+            ("GET", url, TOKEN, MADE_AT + 65, Reason::ProofExpired),
+            ("GET", url, TOKEN, MADE_AT - 6, Reason::ProofFromFuture),
+        ] {
+            assert_eq!(check(method, url, token, now).map(|proof| proof.key), Err(reason));
+        }
+        assert!(check("GET", url, TOKEN, MADE_AT + 64).is_ok() && check("GET", url, TOKEN, MADE_AT - 5).is_ok());
+    }
+
+    #[test]
+    fn thumbprints_are_those_of_the_rfcs() {
+        let modulus = concat!(
+        "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWK",
+        "RXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMic",
+        "AtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3",
+        "XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
+        );
+        let cases = [
+            // RFC 7638 section 3.1.
+            (
+                json!({ "kty": "RSA", "n": modulus, "e": "AQAB", "alg": "RS256", "kid": "2011-04-29" }),
+                "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+            ),
+            // RFC 9449 section 4.2.
+            (
+                json!({
+                    "kty": "EC", "crv": "P-256",
+                    "x": "l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs",
+                    "y": "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA",
+                }),
+                JKT,
+            ),
+            // RFC 8037 appendix A.3.
+            (
+                json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }),
+                "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+            ),
+        ];
+        for (jwk, expected) in cases {
+            assert_eq!(key_thumbprint(&jwk), thumbprint(expected), "{jwk}");
+        }
+    }
+}
