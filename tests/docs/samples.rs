@@ -182,6 +182,9 @@ fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let key = SigningKey::generate(Algorithm::ES256).unwrap();
     fs::write(folder.path().join("keys.json"), key.jwks().to_string()).unwrap();
+    for name in ["redis-user", "redis-password"] {
+        fs::write(folder.path().join(name), "hopgate\n").unwrap();
+    }
     let ids = ["spiffe://demo.local/ns/agents/sa/invoices".to_owned()];
     MeshCa::generate("demo.local").unwrap().write(folder.path(), &ids).unwrap();
     folder
