@@ -84,6 +84,20 @@ fn write(dir: &Path, name: &str, text: &str) -> PathBuf {
     file
 }
 
+/// Waits until `replica` has the data of its primary.
+async fn synced(replica: &Redis) {
+    while !replica.command(&["INFO", "replication"]).unwrap().contains("master_link_status:up") {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Makes `server` a replica of `primary`, for as long as it takes to get its data.
+async fn follow(server: &Redis, primary: &Redis) {
+    server.command(&["REPLICAOF", "127.0.0.1", &primary.address().port().to_string()]).unwrap();
+    synced(server).await;
+    server.command(&["REPLICAOF", "NO", "ONE"]).unwrap();
+}
+
 /// Whether a store with `settings` is still not available after several attempts.
 async fn stays_away(settings: RedisSettings) -> bool {
     let kept = Kept::redis(settings, false);
@@ -195,9 +209,7 @@ async fn a_server_that_can_not_write_is_unavailable() {
     assert_eq!(kept.claim(&claim(1, 5)).await, Claimed::Unavailable);
     assert!(!kept.store.is_available(), "one refusal shows it");
     assert!(stays_away(settings(&server)).await);
-    while !server.command(&["INFO", "replication"]).unwrap().contains("master_link_status:up") {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    synced(&server).await;
     server.command(&["REPLICAOF", "NO", "ONE"]).unwrap();
     kept.until(true).await;
     assert_eq!(kept.claim(&claim(2, 0)).await, Claimed::Unprovable, "its data was the primary's for a while");
@@ -270,4 +282,35 @@ async fn what_a_server_may_have_forgotten_is_unprovable() {
         assert_eq!(kept.claim(&claim(2, 5)).await, Claimed::Fresh, "{way}");
         assert_eq!(kept.claim(&claim(2, 5)).await, Claimed::Used, "{way}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_comes_back_with_an_older_copy_of_its_own_data_begins_anew() {
+    let options = ["--repl-diskless-sync-delay", "0"];
+    let (server, other) = (Redis::start(&options).unwrap(), Redis::start(&options).unwrap());
+    let kept = Kept::connected(settings(&server), false).await;
+    // The first copy makes the server begin a history of its own, which the session has to follow.
+    follow(&other, &server).await;
+    let started = Instant::now();
+    let mut id = 10;
+    while kept.claim(&claim(id, 5)).await != Claimed::Fresh {
+        assert!(started.elapsed() < SOON);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        id += 1;
+    }
+    let mark = server.command(&["GET", "hopgate:began"]).unwrap();
+    follow(&other, &server).await;
+    assert_eq!(other.command(&["GET", "hopgate:began"]).unwrap(), mark, "the copy has the mark");
+    let lost = claim(1, 1);
+    assert_eq!(kept.claim(&lost).await, Claimed::Fresh);
+    while clock::now() <= lost.issued_at {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // Perhaps between two looks at the server, so that only a claim can see it.
+    follow(&server, &other).await;
+    assert_eq!(server.command(&["KEYS", "hopgate:0101*"]).unwrap(), "", "the claim is lost");
+    assert_ne!(kept.claim(&lost).await, Claimed::Fresh);
+    kept.until(true).await;
+    assert_ne!(kept.claim(&lost).await, Claimed::Fresh);
+    assert_eq!(kept.claim(&claim(2, 5)).await, Claimed::Fresh);
 }

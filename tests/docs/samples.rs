@@ -20,6 +20,7 @@ use crate::tables::schema_paths;
 
 const CONFIG: &str = "yaml hopgate";
 const EVERY_FIELD: &str = "yaml hopgate every-field";
+const REVOCATIONS: &str = "yaml revocations";
 
 #[test]
 fn every_configuration_loads() {
@@ -45,10 +46,23 @@ fn the_sample_of_every_field_has_every_field() {
 }
 
 #[test]
+fn every_revocation_list_loads() {
+    let folder = folder();
+    for block in blocks_of(REVOCATIONS) {
+        let file = folder.path().join("list.yaml");
+        fs::write(&file, &block.text).unwrap();
+        match config::load_revocations(&file) {
+            Ok(list) => assert_eq!(list.len(), block.text.matches("  - {").count(), "{}", block.place),
+            Err(faults) => panic!("{}: {faults:?}", block.place),
+        }
+    }
+}
+
+#[test]
 fn no_kind_of_block_goes_unseen() {
     let known = ["yaml envoy", "yaml envoy-filter", "json record", "sh", "text", "text explain"];
     for block in blocks() {
-        let seen = [CONFIG, EVERY_FIELD].contains(&block.kind.as_str()) || known.contains(&block.kind.as_str());
+        let seen = [CONFIG, EVERY_FIELD, REVOCATIONS].contains(&block.kind.as_str()) || known.contains(&block.kind.as_str());
         assert!(seen, "{}: no test reads `{}` blocks", block.place, block.kind);
     }
 }
@@ -182,6 +196,11 @@ fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let key = SigningKey::generate(Algorithm::ES256).unwrap();
     fs::write(folder.path().join("keys.json"), key.jwks().to_string()).unwrap();
+    for name in ["redis-user", "redis-password"] {
+        fs::write(folder.path().join(name), "hopgate\n").unwrap();
+    }
+    fs::write(folder.path().join("nonce.key"), [7; 32]).unwrap();
+    fs::write(folder.path().join("revocations.yaml"), "revoked: []").unwrap();
     let ids = ["spiffe://demo.local/ns/agents/sa/invoices".to_owned()];
     MeshCa::generate("demo.local").unwrap().write(folder.path(), &ids).unwrap();
     folder

@@ -249,6 +249,10 @@ fn least() -> Value {
 /// What the program makes of the least configuration with `value` at `path`, or nothing there.
 fn with(path: &str, value: Option<Value>) -> String {
     let mut config = least();
+    if path.starts_with("replay.redis.") {
+        let server = json!({ "store": "redis", "redis": { "url": "unix:///run/redis.sock" } });
+        config.as_object_mut().unwrap().insert("replay".to_owned(), server);
+    }
     let mut at = &mut config;
     let (parents, name) = path.rsplit_once('.').unwrap_or(("", path));
     for parent in parents.split('.').filter(|parent| !parent.is_empty()) {

@@ -88,8 +88,9 @@ impl RedisStore {
             if dropped {
                 return trouble.unwrap_or(Trouble::Emptied);
             }
-            if let Some(trouble) = trouble {
-                log.tell(&trouble);
+            match trouble {
+                Some(trouble) => log.tell(&trouble),
+                None => log.forget(),
             }
             let seen = timeout(LOOK.1, session.look(&self.settings)).await;
             if let Err(trouble) = seen.unwrap_or(Err(Trouble::Slow(LOOK.1))) {
@@ -170,7 +171,12 @@ struct Log {
 impl Log {
     fn connected(&mut self, session: &Session) {
         self.told = None;
-        tracing::info!(server = session.run_id(), began = %session.began(), "the replay store is available");
+        tracing::info!(server = session.server(), began = %session.began(), "the replay store is available");
+    }
+
+    /// What was told is over: should it come again, it is told again.
+    fn forget(&mut self) {
+        self.told = None;
     }
 
     fn tell(&mut self, trouble: &Trouble) {

@@ -1,7 +1,7 @@
 //! One connection to a server that was found fit to remember claims, and since when it does.
 //!
 //! A server that restarted, became a replica for a while, or was emptied may have forgotten. So the
-//! server holds a mark, `<prefix>began`: its `run_id` and the second from which claims are there.
+//! server holds a mark, `<prefix>began`: who it is and the second from which claims are there.
 //! It goes with the claims when they go, and every claim reads it after it was noted.
 
 use std::path::{Path, PathBuf};
@@ -38,10 +38,12 @@ pub(super) enum Answer {
     Known,
 }
 
-/// Which process of the server remembers, and since when.
+/// Who remembers, and since when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Mark {
-    run_id: String,
+    /// `run_id` and `master_replid`: another process, or one that followed another primary
+    /// meanwhile and took over its data, is somebody else.
+    server: String,
     began: UnixTime,
 }
 
@@ -111,26 +113,26 @@ impl Session {
             .set_response_timeout(None)
             .set_pipeline_buffer_size(ON_THE_WAY);
         let mut connection = client(settings).await?.get_multiplexed_async_connection_with_config(&config).await?;
-        let run_id = inspect(&mut connection).await?;
+        let server = inspect(&mut connection).await?;
         let key = mark_key(&settings.key_prefix);
         let mark = match read_mark(&mut connection, &key).await? {
-            Some(mark) if mark.run_id == run_id => mark,
+            Some(mark) if mark.server == server => mark,
             Some(_) | None => {
                 // A process of the server that nobody marked. Its claims are there from now on at
                 // the latest: no connection outlives the process it leads to, and this one leads
                 // to the process that told its id.
-                let mark = Mark { run_id, began: clock::now() };
+                let mark = Mark { server, began: clock::now() };
                 let _: Value = redis::cmd("SET").arg(&key).arg(mark.to_string()).query_async(&mut connection).await?;
                 // Another replica may have been here at the same time; the last word counts.
                 let written = read_mark(&mut connection, &key).await?;
-                written.filter(|written| written.run_id == mark.run_id).ok_or(Trouble::Emptied)?
+                written.filter(|written| written.server == mark.server).ok_or(Trouble::Emptied)?
             }
         };
         Ok(Self { connection, prefix: settings.key_prefix.clone(), mark })
     }
 
-    pub(super) fn run_id(&self) -> &str {
-        &self.mark.run_id
+    pub(super) fn server(&self) -> &str {
+        &self.mark.server
     }
 
     /// Tokens issued at or before this instant may have been used unseen.
@@ -143,29 +145,42 @@ impl Session {
         // A span and not an instant: the server's clock may be another, and a key whose instant
         // is past by it would be gone at once and fresh for ever.
         let span = claim.until.since(now).max(Duration::from_secs(1)).as_secs();
-        let mut both = redis::pipe();
-        both.cmd("SET").arg(format!("{}{}", self.prefix, hex(&claim.key))).arg(1);
-        both.arg("NX").arg("EX").arg(span);
-        // After it: a mark that is still there was there when the claim was noted.
-        both.cmd("GET").arg(mark_key(&self.prefix));
-        let answers = self.connection.clone().req_packed_commands(&both, 0, 2).await?;
-        let Ok([noted, mark]) = <[Value; 2]>::try_from(answers) else { return Err(Trouble::Misunderstood) };
-        match (noted.extract_error()?, mark.extract_error()?) {
-            (Value::Okay, Value::BulkString(mark)) => {
-                Ok(Answer::Noted { remembers: Mark::parse(&mark).as_ref() == Some(&self.mark) })
-            }
-            (Value::Okay, Value::Nil) => Ok(Answer::Noted { remembers: false }),
-            (Value::Nil, Value::BulkString(_) | Value::Nil) => Ok(Answer::Known),
-            _ => Err(Trouble::Misunderstood),
+        let mut all = redis::pipe();
+        all.cmd("SET").arg(format!("{}{}", self.prefix, hex(&claim.key))).arg(1);
+        all.arg("NX").arg("EX").arg(span);
+        // After it: what the server still has and still is now, it had and was when it noted the
+        // claim. Its history is asked besides, since a primary that followed another for a moment
+        // has a copy of its own mark, and not all of its own claims.
+        all.cmd("GET").arg(mark_key(&self.prefix));
+        all.cmd("INFO").arg("replication");
+        let answers = self.connection.clone().req_packed_commands(&all, 0, 3).await?;
+        let Ok([noted, mark, info]) = <[Value; 3]>::try_from(answers) else { return Err(Trouble::Misunderstood) };
+        match noted.extract_error()? {
+            Value::Okay => {}
+            Value::Nil => return Ok(Answer::Known),
+            _ => return Err(Trouble::Misunderstood),
         }
+        let marked = match mark.extract_error()? {
+            Value::BulkString(mark) => Mark::parse(&mark).as_ref() == Some(&self.mark),
+            Value::Nil => false,
+            _ => return Err(Trouble::Misunderstood),
+        };
+        let Value::BulkString(info) = info.extract_error()? else { return Err(Trouble::Misunderstood) };
+        let info = String::from_utf8_lossy(&info);
+        let same_history = field(&info, "master_replid")? == self.history();
+        Ok(Answer::Noted { remembers: marked && same_history && is_primary(&info)? })
+    }
+
+    fn history(&self) -> &str {
+        self.mark.server.split_once('.').map_or("", |(_, history)| history)
     }
 
     /// Whether the server is still what it was when the session began.
     pub(super) async fn look(&self, settings: &RedisSettings) -> Result<(), Trouble> {
         let mut connection = self.connection.clone();
-        let run_id = inspect(&mut connection).await?;
+        let server = inspect(&mut connection).await?;
         let mark = read_mark(&mut connection, &mark_key(&settings.key_prefix)).await?;
-        if run_id == self.mark.run_id && mark.as_ref() == Some(&self.mark) { Ok(()) } else { Err(Trouble::Emptied) }
+        if server == self.mark.server && mark.as_ref() == Some(&self.mark) { Ok(()) } else { Err(Trouble::Emptied) }
     }
 }
 
@@ -177,14 +192,14 @@ impl std::fmt::Debug for Session {
 
 impl Mark {
     fn parse(bytes: &[u8]) -> Option<Self> {
-        let (run_id, began) = std::str::from_utf8(bytes).ok()?.split_once(' ')?;
-        Some(Self { run_id: run_id.to_owned(), began: UnixTime::from_secs(began.parse().ok()?) })
+        let (server, began) = std::str::from_utf8(bytes).ok()?.split_once(' ')?;
+        Some(Self { server: server.to_owned(), began: UnixTime::from_secs(began.parse().ok()?) })
     }
 }
 
 impl std::fmt::Display for Mark {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.run_id, self.began)
+        write!(f, "{} {}", self.server, self.began)
     }
 }
 
@@ -197,7 +212,7 @@ async fn read_mark(connection: &mut MultiplexedConnection, key: &str) -> Result<
     Ok(bytes.and_then(|bytes| Mark::parse(&bytes)))
 }
 
-/// The server's `run_id`, if it is one that may hold claims.
+/// Who the server is, if it is one that may hold claims.
 async fn inspect(connection: &mut MultiplexedConnection) -> Result<String, Trouble> {
     let info: String = redis::cmd("INFO").query_async(connection).await?;
     fit(&info)
@@ -205,23 +220,28 @@ async fn inspect(connection: &mut MultiplexedConnection) -> Result<String, Troub
 
 /// As [`inspect`], from the text that INFO answers.
 fn fit(info: &str) -> Result<String, Trouble> {
-    let field = |name: &'static str| {
-        let value = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        value.map(str::trim).filter(|value| !value.is_empty()).ok_or(Trouble::Untold(name))
-    };
-    if field("role")? != "master" {
+    if !is_primary(info)? {
         return Err(Trouble::Replica);
     }
-    if field("cluster_enabled").is_ok_and(|enabled| enabled != "0") {
+    if field(info, "cluster_enabled").is_ok_and(|enabled| enabled != "0") {
         return Err(Trouble::Cluster);
     }
-    if field("maxmemory")? != "0" {
-        let policy = field("maxmemory_policy")?;
+    if field(info, "maxmemory")? != "0" {
+        let policy = field(info, "maxmemory_policy")?;
         if policy != "noeviction" {
             return Err(Trouble::Evicts(policy.to_owned()));
         }
     }
-    field("run_id").map(str::to_owned)
+    Ok(format!("{}.{}", field(info, "run_id")?, field(info, "master_replid")?))
+}
+
+fn is_primary(info: &str) -> Result<bool, Trouble> {
+    Ok(field(info, "role")? == "master")
+}
+
+fn field<'a>(info: &'a str, name: &'static str) -> Result<&'a str, Trouble> {
+    let value = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    value.map(str::trim).filter(|value| !value.is_empty()).ok_or(Trouble::Untold(name))
 }
 
 async fn client(settings: &RedisSettings) -> Result<Client, Trouble> {
@@ -263,11 +283,11 @@ async fn credential(file: &Path) -> Result<String, Trouble> {
 mod tests {
     use super::*;
 
-    const PRIMARY: &str = "# Server\r\nrun_id:abc\r\n# Memory\r\nmaxmemory:0\r\nmaxmemory_human:0B\r\nmaxmemory_policy:allkeys-lru\r\n# Replication\r\nrole:master\r\n";
+    const PRIMARY: &str = "# Server\r\nrun_id:abc\r\n# Memory\r\nmaxmemory:0\r\nmaxmemory_human:0B\r\nmaxmemory_policy:allkeys-lru\r\n# Replication\r\nrole:master\r\nmaster_replid:def\r\n";
 
     #[test]
     fn only_a_primary_that_evicts_nothing_is_fit() {
-        assert_eq!(fit(PRIMARY).unwrap(), "abc");
+        assert_eq!(fit(PRIMARY).unwrap(), "abc.def");
         let with = |from: &str, to: &str| fit(&PRIMARY.replace(from, to)).map_err(|trouble| trouble.to_string());
         assert_eq!(
             with(
@@ -275,7 +295,7 @@ mod tests {
                 "maxmemory:9\r\nmaxmemory_policy:noeviction"
             )
             .unwrap(),
-            "abc"
+            "abc.def"
         );
         assert!(with("maxmemory:0", "maxmemory:9").unwrap_err().contains("`allkeys-lru`"));
         assert!(with("role:master", "role:slave").unwrap_err().contains("replica"));
@@ -286,7 +306,7 @@ mod tests {
 
     #[test]
     fn a_mark_reads_as_it_was_written() {
-        let mark = Mark { run_id: "abc".to_owned(), began: UnixTime::from_secs(7) };
+        let mark = Mark { server: "abc".to_owned(), began: UnixTime::from_secs(7) };
         assert_eq!(Mark::parse(mark.to_string().as_bytes()), Some(mark));
         for text in ["", "abc", "abc ", "abc x", " "] {
             assert_eq!(Mark::parse(text.as_bytes()), None, "{text:?}");
