@@ -100,8 +100,8 @@ async function stepUp() {
   tellToken('strong_token', strong);
   await researcher.call('strong', { ...REFUND, token: strong.access_token, key });
 
-  // `auth_time` has whole seconds: two of them are more than one for certain.
-  await sleep(2100);
+  // The resource takes a login of the last three seconds there. `auth_time` has whole ones.
+  await sleep(4100);
   const old = await researcher.call('old', { ...RECENT, token: strong.access_token, key });
   const renewed = await researcher.tokenOfUser({ ...alice, more: askedFor(old.challenges) });
   tellToken('renewed_token', renewed);

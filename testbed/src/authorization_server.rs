@@ -31,10 +31,11 @@ impl AuthorizationServer {
         let config = json!({ "resources": resources, "scopes": scopes });
         let mut service = Service::start("the authorization server", node("server.mjs", &config))?;
         let line = service.wait_for_line(PATIENCE, |_| true)?;
-        let told: Option<Value> = serde_json::from_str(&line).ok();
-        let issuer = told.as_ref().and_then(|told| told["issuer"].as_str());
-        let issuer = issuer.ok_or_else(|| unreadable("the authorization server", &line))?.to_owned();
-        let clients = told.map(|told| told["clients"].clone()).unwrap_or_default();
+        let told: Value = serde_json::from_str(&line).unwrap_or_default();
+        let (Some(issuer), Some(clients)) = (told.get("issuer").and_then(Value::as_str), told.get("clients")) else {
+            return Err(unreadable("the authorization server", &line));
+        };
+        let (issuer, clients) = (issuer.to_owned(), clients.clone());
         let resources = resources.iter().map(|resource| (*resource).to_owned()).collect();
         Ok(Self { service, issuer, clients, resources })
     }

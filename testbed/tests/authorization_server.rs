@@ -1,5 +1,4 @@
 //! The authorization server that is not ours, and its client, without anything of ours between them.
-#![expect(clippy::expect_used, reason = "a failed expectation is a failed test")]
 
 use testbed::AuthorizationServer;
 

@@ -166,7 +166,7 @@ fn configure(config: &mut Value, server: &AuthorizationServer, resource: &str) {
             },
             {
                 "name": "recent", "match": { "method": "GET", "path": "/recent" },
-                "scopes": ["invoices:read"], "step_up": { "max_age": "1s" },
+                "scopes": ["invoices:read"], "step_up": { "max_age": "3s" },
             },
         ],
     }]);

@@ -23,7 +23,7 @@ async fn a_client_reads_from_the_challenge_which_login_is_asked_for() {
 
     play.refused("old", 401, "insufficient_user_authentication", "authentication_too_old");
     let challenge = parameters(play.line("old"));
-    assert_eq!((challenge.get("acr_values"), &challenge["max_age"]), (None, &json!("1")));
+    assert_eq!((challenge.get("acr_values"), &challenge["max_age"]), (None, &json!("3")));
     let then = play.claims("strong_token")["auth_time"].as_i64().unwrap();
     let record = play.passed("renewed");
     assert!(record["auth_time"].as_i64().unwrap() > then, "{record:#}");
