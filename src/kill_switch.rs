@@ -76,7 +76,7 @@ impl KillSwitch {
             return self.unsettled > MAX_UNSETTLED;
         }
         self.settled = self.settled.saturating_add(1);
-        self.unsettled > 0 || self.settled % READ_ANYWAY == 0
+        self.unsettled > 0 || self.settled.is_multiple_of(READ_ANYWAY)
     }
 
     async fn read(&mut self, file: PathBuf) -> io::Result<()> {

@@ -190,7 +190,7 @@ mod tests {
             "Subject=\"x",
             "Subject=\"x\\\"",
             &format!("Hash={PEER_HASH};Hash={PEER_HASH}"),
-            &format!("Hash=+{}", &PEER_HASH[1..]),
+            &format!("Hash={}", PEER_HASH.replacen('0', "+", 1)),
             &format!("Hash={PEER_HASH}0"),
             &format!("{EXAMPLE},"),
         ] {

@@ -144,13 +144,11 @@ impl Walk<'_> {
         let token = route.single_use.then(|| token_claim(snapshot, service, claims)).transpose();
         let token = self.check(Check::Replay, token)?;
         let nonce = proof.as_ref().map(|_| snapshot.proofs.nonces.mint(now).into());
-        match Pending::of(proof.map(|proof| proof_claim(service, &proof)), token, nonce) {
-            Some(pending) => Ok(Outcome::MustClaim(pending)),
-            None => {
-                self.trail.set(Check::Replay, Verdict::NotAsked);
-                Ok(Outcome::Permitted(Permit::earned()))
-            }
-        }
+        let Some(pending) = Pending::of(proof.map(|proof| proof_claim(service, &proof)), token, nonce) else {
+            self.trail.set(Check::Replay, Verdict::NotAsked);
+            return Ok(Outcome::Permitted(Permit::earned()));
+        };
+        Ok(Outcome::MustClaim(pending))
     }
 
     /// Check 9, and the proof to be used up, where one was given.

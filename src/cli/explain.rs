@@ -111,14 +111,14 @@ fn explain(settings: &Settings, state: &State, decoded: &Decoded<'_>, time: Syst
         println!("{check:<11} {}", words(verdict));
     }
     println!();
-    let decided = Decided::of(&outcome);
+    let ended = Decided::of(&outcome);
     let told = Told {
         decision_id: "00000000-0000-0000-0000-000000000000",
         findings: &findings,
         trail: &trail,
         proof_algorithms: &state.snapshot.proofs.algorithms,
     };
-    match decided {
+    match ended {
         Decided::Allowed => println!("decision    ALLOW"),
         Decided::Answered => println!("decision    ANSWER with the metadata of the service, in its place"),
         Decided::Refused(reason) => print_denial(reason, told, decoded.grpc),
@@ -135,14 +135,14 @@ fn explain(settings: &Settings, state: &State, decoded: &Decoded<'_>, time: Syst
         snapshot: &state.snapshot,
         findings: &findings,
         trail: &trail,
-        decided,
+        decided: ended,
         duration: Duration::ZERO,
     });
     match serde_json::to_string_pretty(&record) {
         Ok(text) => println!("\nrecord      {}", text.replace('\n', "\n            ")),
         Err(error) => return fail(error),
     }
-    match decided {
+    match ended {
         Decided::Refused(_) => Exit::Refused,
         Decided::Allowed | Decided::Answered => Exit::Done,
     }

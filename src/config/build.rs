@@ -65,9 +65,9 @@ fn revocations(
             Some(RevocationSettings { file, list: Arc::new(list) })
         }
         Err(found) => {
-            found
-                .iter()
-                .for_each(|fault| faults.add("revocations.file", format_args!("`{}`: {fault}", file.display())));
+            for fault in found {
+                faults.add("revocations.file", format_args!("`{}`: {fault}", file.display()));
+            }
             None
         }
     }

@@ -61,10 +61,14 @@ fn challenge(
     match reason.answer() {
         Answer::NoCredential | Answer::InsufficientScope => {
             let scopes = route.map(|route| route.scopes.join(" ")).filter(|scopes| !scopes.is_empty());
-            scopes.iter().for_each(|scopes| challenge.parameter("scope", scopes));
+            if let Some(scopes) = scopes {
+                challenge.parameter("scope", &scopes);
+            }
         }
         Answer::InsufficientUserAuthentication => {
-            route.and_then(|route| route.step_up.as_ref()).iter().for_each(|rule| challenge.step_up(rule));
+            if let Some(rule) = route.and_then(|route| route.step_up.as_ref()) {
+                challenge.step_up(rule);
+            }
         }
         Answer::InvalidRequest
         | Answer::InvalidToken

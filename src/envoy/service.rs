@@ -98,12 +98,11 @@ impl Checker {
     fn evaluate(&self, decoded: &Decoded<'_>, now: UnixTime) -> Decision {
         let state = self.live.load();
         let evaluated = catch_unwind(AssertUnwindSafe(|| authz::evaluate(&state.snapshot, &decoded.request, now)));
-        match evaluated {
-            Ok(evaluation) => Decision { state, evaluation },
-            Err(_) => {
-                tracing::error!("a check panicked; the call was refused");
-                self.refusal(Reason::InternalError)
-            }
+        if let Ok(evaluation) = evaluated {
+            Decision { state, evaluation }
+        } else {
+            tracing::error!("a check panicked; the call was refused");
+            self.refusal(Reason::InternalError)
         }
     }
 
@@ -139,7 +138,7 @@ impl Checker {
         let mut id = Uuid::encode_buffer();
         let decision_id: &str = Uuid::now_v7().hyphenated().encode_lower(&mut id);
         let duration = started.elapsed();
-        let decided = Decided::of(&outcome);
+        let ended = Decided::of(&outcome);
         let recorded = self.record(&Facts {
             time,
             decision_id,
@@ -152,13 +151,13 @@ impl Checker {
             snapshot: &state.snapshot,
             findings: &findings,
             trail: &trail,
-            decided,
+            decided: ended,
             duration,
         });
         let proof_algorithms = &state.snapshot.proofs.algorithms;
         let told = Told { decision_id, findings: &findings, trail: &trail, proof_algorithms };
         let metadata = findings.service.as_ref().and_then(|service| service.metadata.as_ref());
-        let refused = match (outcome, metadata, decided, recorded) {
+        let refused = match (outcome, metadata, ended, recorded) {
             (Outcome::Permitted(permit), _, _, Ok(receipt)) => {
                 self.metrics.allowed(&trail, duration);
                 return encode::allow(&permit, &receipt, told, decoded, state.upstream);

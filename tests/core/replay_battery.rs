@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hopgate::authz::{Claim, Claimable, ClaimKey, Claimed, UnixTime};
+use hopgate::authz::{Claim, ClaimKey, Claimable, Claimed, UnixTime};
 use hopgate::clock;
 use hopgate::replay::{MemoryStore, ReplayStore};
 use proptest::prelude::*;

@@ -62,7 +62,8 @@ fn every_revocation_list_loads() {
 fn no_kind_of_block_goes_unseen() {
     let known = ["yaml envoy", "yaml envoy-filter", "json record", "sh", "text", "text explain"];
     for block in blocks() {
-        let seen = [CONFIG, EVERY_FIELD, REVOCATIONS].contains(&block.kind.as_str()) || known.contains(&block.kind.as_str());
+        let seen =
+            [CONFIG, EVERY_FIELD, REVOCATIONS].contains(&block.kind.as_str()) || known.contains(&block.kind.as_str());
         assert!(seen, "{}: no test reads `{}` blocks", block.place, block.kind);
     }
 }

@@ -26,7 +26,10 @@ async fn the_document_is_public_and_says_what_a_client_needs() {
         })
     );
     let record = gate.record(&answer);
-    assert_eq!((&record["decision"], &record["reason"], &record["path"]), (&json!("answer"), &Value::Null, &json!(PATH)));
+    assert_eq!(
+        (&record["decision"], &record["reason"], &record["path"]),
+        (&json!("answer"), &Value::Null, &json!(PATH))
+    );
     assert!(gate.metrics().contains("decision=\"answer\""));
 }
 

@@ -157,10 +157,22 @@ async fn a_proof_that_is_not_of_this_call_by_this_key_is_refused() {
         ("no htu", sign(good().without_claim("htu")), "proof_malformed"),
         ("another host", sign(good().claim("htu", json!("https://docs.demo.local/invoices"))), "proof_target_mismatch"),
         ("another path", sign(good().claim("htu", json!(format!("{URL}/7")))), "proof_target_mismatch"),
-        ("another scheme", sign(good().claim("htu", json!("http://invoices.demo.local/invoices"))), "proof_target_mismatch"),
-        ("another port", sign(good().claim("htu", json!("https://invoices.demo.local:8443/invoices"))), "proof_target_mismatch"),
+        (
+            "another scheme",
+            sign(good().claim("htu", json!("http://invoices.demo.local/invoices"))),
+            "proof_target_mismatch",
+        ),
+        (
+            "another port",
+            sign(good().claim("htu", json!("https://invoices.demo.local:8443/invoices"))),
+            "proof_target_mismatch",
+        ),
         ("a path alone", sign(good().claim("htu", json!("/invoices"))), "proof_target_mismatch"),
-        ("with a user", sign(good().claim("htu", json!("https://x@invoices.demo.local/invoices"))), "proof_target_mismatch"),
+        (
+            "with a user",
+            sign(good().claim("htu", json!("https://x@invoices.demo.local/invoices"))),
+            "proof_target_mismatch",
+        ),
         ("no iat", sign(good().without_claim("iat")), "proof_malformed"),
         ("iat a string", sign(good().claim("iat", json!(now().to_string()))), "proof_malformed"),
         ("iat long ago", sign(good().claim("iat", json!(now() - 66))), "proof_expired"),
@@ -405,5 +417,8 @@ async fn challenges_name_both_schemes_where_both_would_do() {
             assert_ne!(config["services"][0]["audience"], Value::from(AUDIENCE));
         })
         .start();
-    assert_eq!(gate.ask(&Call::get("/invoices")).await.challenge(), "Bearer realm=\"invoices\", scope=\"invoices:read\"");
+    assert_eq!(
+        gate.ask(&Call::get("/invoices")).await.challenge(),
+        "Bearer realm=\"invoices\", scope=\"invoices:read\""
+    );
 }
