@@ -1,6 +1,6 @@
 //! Risk classes, and what each route asks for in the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::faults::Faults;
@@ -58,11 +58,10 @@ impl<'a> Classes<'a> {
         let Some(name) = name else { return written::Demands::default() };
         let class = self.0.get(name).cloned();
         if class.is_none() && !BUILT_IN.contains(&name) {
-            let known: Vec<_> = BUILT_IN.into_iter().chain(self.0.keys().map(String::as_str)).collect();
-            faults.add(
-                format_args!("{path}.risk"),
-                format_args!("found `{name}`, expected a class of `risk`: {}", known.join(", ")),
-            );
+            let known: BTreeSet<_> = BUILT_IN.into_iter().chain(self.0.keys().map(String::as_str)).collect();
+            let known = known.into_iter().collect::<Vec<_>>().join(", ");
+            faults
+                .add(format_args!("{path}.risk"), format_args!("found `{name}`, expected a class of `risk`: {known}"));
         }
         class.unwrap_or_default()
     }

@@ -36,6 +36,11 @@ pub(super) fn build(
         }
     };
     let accept_tokens_issued_before_start = written.accept_tokens_issued_before_start;
+    if accept_tokens_issued_before_start {
+        let words =
+            "what was used once before a restart, single-use tokens and DPoP proofs, can be used once more after it";
+        warnings.add("replay.accept_tokens_issued_before_start", words);
+    }
     Some(ReplaySettings { store, accept_tokens_issued_before_start })
 }
 

@@ -133,3 +133,54 @@ fn a_field_without_a_value_is_a_fault_and_never_a_default() {
     assert!(found.contains("services[0].delegation.actors: found nothing"), "{found}");
     assert!(found.contains("issuers: found nothing"), "{found}");
 }
+
+const LEAST: &str = "
+listen: unix:/run/hopgate/check.sock
+issuers: [{ issuer: https://as.example, jwks: { uri: https://as.example/keys } }]
+";
+
+#[test]
+fn faults_in_what_a_sender_must_prove_are_told_at_once() {
+    let rest = r#"
+risk:
+  write: { max_token_age: 500ms }
+  payout: { step_up: {} }
+  strict: { step_up: { acr_values: [], max_age: 1500ms } }
+services:
+  - name: s
+    audience: a
+    external_urls: ["s.example", "https://s.example/?x", "ftp://s.example"]
+    resource_metadata: "https://s.example/a/../b"
+    routes:
+      - { name: r, match: { method: GET, path: / }, risk: wrte }
+      - { name: t, match: { method: GET, path: /t }, step_up: { acr_values: ["a b", 'c"d', ""] } }
+dpop: { max_age: 6m, clock_skew: 10m, nonce_lifetime: 2h, nonce_key_file: gone.key }
+forwarded_client_cert: { trusted_hops: ["gateway", "spiffe://TD/x"] }
+revocations: { file: gone.yaml }
+"#;
+    insta::assert_snapshot!(faults(&format!("{LEAST}{rest}")));
+}
+
+#[test]
+fn what_is_allowed_and_likely_a_mistake_is_warned_of() {
+    let rest = r#"
+risk:
+  destructive: { sender_constrained: required }
+  strict: { sender_constrained: required, single_use: true, max_token_age: 1m }
+services:
+  - name: s
+    audience: a
+    routes:
+      - { name: bare, match: { method: DELETE, path: /a }, scopes: [x], risk: destructive }
+      - { name: once, match: { method: DELETE, path: /b }, scopes: [x], risk: destructive, single_use: true }
+      - { name: asked, match: { method: DELETE, path: /c }, scopes: [x], risk: destructive, step_up: { max_age: 1m } }
+      - { name: less, match: { method: GET, path: /d }, scopes: [x], risk: strict, max_token_age: 5m }
+      - { name: more, match: { method: GET, path: /e }, scopes: [x], risk: strict, max_token_age: 30s }
+replay: { accept_tokens_issued_before_start: true }
+dpop: { algorithms: [RS256] }
+forwarded_client_cert: { set_by_envoy: true }
+"#;
+    let settings = load_text(&format!("{LEAST}{rest}"), Path::new("/nonexistent")).expect("a good configuration");
+    let warnings: Vec<_> = settings.warnings.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(warnings.join("\n"));
+}

@@ -166,9 +166,22 @@ fn links_lead_somewhere() {
     for page in PAGES {
         let folder = Path::new(page).parent().unwrap();
         for link in read(page).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            assert!(folder.join(link).exists(), "{page}: `{link}`");
+            let (file, heading) = link.split_once('#').map_or((link, None), |(file, heading)| (file, Some(heading)));
+            let target = folder.join(file);
+            assert!(target.exists(), "{page}: `{link}`");
+            if let Some(heading) = heading {
+                let text = fs::read_to_string(&target).unwrap();
+                let mut headings = text.lines().filter_map(|line| line.strip_prefix('#')).map(anchor);
+                assert!(headings.any(|known| known == heading), "{page}: `{link}`");
+            }
         }
     }
+}
+
+/// The anchor that readers of Markdown give a heading.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    text.chars().filter(|c| c.is_alphanumeric() || " -".contains(*c)).map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
 /// The last shell block of the README, with the configuration above it, in a folder of its own.
