@@ -12,6 +12,7 @@ use hopgate::authz::{self, Field, Outcome, Request, UnixTime, VerifiedTokens};
 use hopgate::config;
 use hopgate::dev::keys::SigningKey;
 use hopgate::dev::mint::TokenBuilder;
+use hopgate::dev::proof::ProofBuilder;
 use hopgate::live::State;
 use jsonwebtoken::Algorithm;
 
@@ -66,6 +67,26 @@ fn evaluate(c: &mut Criterion) {
     c.bench_function("evaluate, warm", |b| b.iter(|| decide(&warm)));
     c.bench_function("evaluate, cold (ES256)", |b| {
         b.iter_batched(&mint, |token| decide(&token), criterion::BatchSize::LargeInput);
+    });
+    let bound = TokenBuilder::new(ISSUER, "alice", AUDIENCE).client_id("researcher").scope("invoices:read");
+    let bound = bound.actors(["researcher", "planner"]).claim("cnf", serde_json::json!({ "jkt": key.kid() }));
+    let bound = bound.sign(&key).unwrap();
+    let proof = ProofBuilder::new("GET", "https://invoices.demo.local/invoices/7", &bound).sign(&key).unwrap();
+    let bound = format!("DPoP {bound}");
+    c.bench_function("evaluate, warm, with a DPoP proof (ES256)", |b| {
+        b.iter(|| {
+            let request = Request {
+                method: "GET",
+                target: "/invoices/7?page=2",
+                authorization: Field::Once(bound.as_bytes()),
+                dpop: Field::Once(proof.as_bytes()),
+                peer: Some(PEER),
+                ..Request::default()
+            };
+            // Nothing is claimed here, so the one proof is as good as the first time.
+            let evaluation = authz::evaluate(&state.snapshot, black_box(&request), now);
+            assert!(matches!(evaluation.outcome, Outcome::MustClaim(_)));
+        });
     });
     c.bench_function("bare ES256 check", |b| {
         let jws = warm.strip_prefix("Bearer ").unwrap();
