@@ -14,6 +14,7 @@ mod support;
 
 mod envoy {
     mod answers;
+    mod bound;
     mod grpc;
     mod outage;
     mod path;
