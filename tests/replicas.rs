@@ -125,7 +125,9 @@ async fn a_server_killed_and_restarted_in_the_middle_lets_no_token_pass_twice() 
         let mut totals = [Counts::new(), Counts::new()];
         for worker in workers {
             for (total, counts) in totals.iter_mut().zip(worker.await.expect("no panic")) {
-                counts.into_iter().for_each(|(verdict, count)| *total.entry(verdict).or_default() += count);
+                for (verdict, count) in counts {
+                    *total.entry(verdict).or_default() += count;
+                }
             }
         }
         let [old, new] = &totals;
