@@ -7,7 +7,7 @@ use crate::support::keyserver::KeyServer;
 use crate::support::{Gate, Plan, eventually};
 
 /// Their names, types and labels are API.
-const METRICS: [&str; 10] = [
+const METRICS: [&str; 12] = [
     "hopgate_config_current gauge",
     "hopgate_config_reloads counter",
     "hopgate_decision_duration_seconds histogram",
@@ -17,6 +17,8 @@ const METRICS: [&str; 10] = [
     "hopgate_issuer_keys_fetched_timestamp_seconds gauge",
     "hopgate_records_refused counter",
     "hopgate_replay_entries gauge",
+    "hopgate_replay_store_available gauge",
+    "hopgate_replay_store_failures counter",
     "hopgate_would_deny counter",
 ];
 
