@@ -251,7 +251,7 @@ reasons! {
 
     TokenReplayed "token_replayed" Replay InvalidToken "The access token was used before"
     TokenIdMissing "token_id_missing" Replay InvalidToken "A single-use access token needs an id"
-    /// Issued before this process began to remember: it may have been used then.
+    /// Issued before the store began to remember: it may have been used then.
     TokenPredatesStore "token_predates_store" Replay InvalidToken "The access token can not be shown to be unused"
     ProofReplayed "proof_replayed" Replay InvalidProof "The DPoP proof was used before"
     /// Made before this process began to remember; one with a nonce of ours can't be.

@@ -1,5 +1,4 @@
 //! A Redis server as a test has it.
-#![expect(clippy::expect_used, reason = "a failed expectation is a failed test")]
 
 use testbed::Redis;
 

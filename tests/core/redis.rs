@@ -271,9 +271,8 @@ async fn what_a_server_may_have_forgotten_is_unprovable() {
         loop {
             match kept.claim(&used).await {
                 Claimed::Unprovable if kept.store.is_available() => break,
-                Claimed::Unprovable | Claimed::Unavailable => {}
-                // Noted by a claim since; never fresh.
-                Claimed::Used => {}
+                // Used: noted by an earlier turn. Whatever it is, never fresh.
+                Claimed::Unprovable | Claimed::Unavailable | Claimed::Used => {}
                 claimed => panic!("{way}: {claimed:?}"),
             }
             assert!(started.elapsed() < SOON, "{way}");
