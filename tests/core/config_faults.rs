@@ -163,7 +163,7 @@ revocations: { file: gone.yaml }
 
 #[test]
 fn what_is_allowed_and_likely_a_mistake_is_warned_of() {
-    let rest = r#"
+    let rest = r"
 risk:
   destructive: { sender_constrained: required }
   strict: { sender_constrained: required, single_use: true, max_token_age: 1m }
@@ -179,7 +179,7 @@ services:
 replay: { accept_tokens_issued_before_start: true }
 dpop: { algorithms: [RS256] }
 forwarded_client_cert: { set_by_envoy: true }
-"#;
+";
     let settings = load_text(&format!("{LEAST}{rest}"), Path::new("/nonexistent")).expect("a good configuration");
     let warnings: Vec<_> = settings.warnings.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(warnings.join("\n"));

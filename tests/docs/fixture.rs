@@ -36,7 +36,7 @@ impl Fixture {
         let key = SigningKey::generate(Algorithm::ES256).unwrap();
         fs::write(folder.path().join("keys.json"), key.jwks().to_string()).unwrap();
         let settings = config::load_text(&format!("{CONFIG}{extra}"), folder.path()).unwrap();
-        let state = State::first(&settings, Arc::new(VerifiedTokens::with_capacity(1))).expect("randomness");
+        let state = State::first(&settings, Arc::new(VerifiedTokens::with_capacity(1))).unwrap();
         Self { key, state }
     }
 

@@ -97,7 +97,7 @@ fn metrics_are_listed_with_their_type_and_labels() {
     *config.pointer_mut("/issuers/0/jwks").unwrap() = json!({ "file": "keys.json" });
     let settings = config::load_text(&config.to_string(), folder.path()).unwrap();
     let metrics = Arc::new(Metrics::new());
-    let state = State::first(&settings, Arc::new(VerifiedTokens::with_capacity(1))).expect("randomness");
+    let state = State::first(&settings, Arc::new(VerifiedTokens::with_capacity(1))).unwrap();
     KeyKeeper::new(Arc::new(Live::new(state)), Arc::clone(&metrics), 1).follow(&settings);
 
     let text = metrics.render().unwrap();
