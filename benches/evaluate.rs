@@ -37,7 +37,7 @@ services:
 fn state(folder: &Path, key: &SigningKey, verified: VerifiedTokens) -> State {
     std::fs::write(folder.join("jwks.json"), key.jwks().to_string()).unwrap();
     let settings = config::load_text(CONFIG, folder).unwrap();
-    State::first(&settings, Arc::new(verified)).expect("randomness")
+    State::first(&settings, Arc::new(verified)).unwrap()
 }
 
 fn evaluate(c: &mut Criterion) {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use hopgate::authz::{Claim, ClaimKey, Claimed, UnixTime};
+use hopgate::authz::{Claim, ClaimKey, Claimable, Claimed, UnixTime};
 use hopgate::clock;
 use hopgate::config::{RedisAddress, RedisSettings};
 use hopgate::replay::{MemoryStore, RedisStore, ReplayStore};
@@ -41,7 +41,7 @@ fn key(n: u64) -> ClaimKey {
 }
 
 fn claim(n: u64, until: i64) -> Claim {
-    Claim { key: key(n), issued_at: UnixTime::from_secs(1), until: UnixTime::from_secs(until) }
+    Claim { key: key(n), kind: Claimable::Token, issued_at: UnixTime::from_secs(1), until: UnixTime::from_secs(until) }
 }
 
 async fn memory() {

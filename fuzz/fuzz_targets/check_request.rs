@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
-use hopgate::audit::{Facts, Record};
+use hopgate::audit::{Decided, Facts, Record};
 use hopgate::authz::{Evaluation, Outcome, evaluate};
 use hopgate::envoy::decode::decode;
 use hopgate::envoy::encode::{Told, deny};
@@ -19,8 +19,18 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(message) = CheckRequest::decode(bytes) else { return };
     let decoded = decode(&message);
     let Evaluation { findings, trail, outcome } = evaluate(&STATE.snapshot, &decoded.request, now());
-    let Outcome::Refused(reason) = outcome else { panic!("a call without a signed token was allowed") };
-    let told = Told { decision_id: "00000000-0000-0000-0000-000000000000", findings: &findings, trail: &trail };
+    let reason = match outcome {
+        Outcome::Refused(reason) => reason,
+        // The metadata of the service is public.
+        Outcome::Described => return,
+        Outcome::Permitted(_) | Outcome::MustClaim(_) => panic!("a call without a signed token was allowed"),
+    };
+    let told = Told {
+        decision_id: "00000000-0000-0000-0000-000000000000",
+        findings: &findings,
+        trail: &trail,
+        proof_algorithms: &STATE.snapshot.proofs.algorithms,
+    };
 
     let response = deny(reason, told, decoded.grpc);
     assert_ne!(response.status.as_ref().map_or(0, |status| status.code), 0, "status 0 allows");
@@ -43,7 +53,7 @@ fuzz_target!(|bytes: &[u8]| {
         snapshot: &STATE.snapshot,
         findings: &findings,
         trail: &trail,
-        refused: Some(reason),
+        decided: Decided::Refused(reason),
         duration: Duration::ZERO,
     })
     .to_line()

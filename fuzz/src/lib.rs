@@ -69,7 +69,7 @@ pub fn settings() -> Settings {
 
 /// What is in force, with no room worth mentioning for verified tokens: every input is verified.
 pub static STATE: LazyLock<State> =
-    LazyLock::new(|| State::new(&settings(), Arc::new(VerifiedTokens::with_capacity(1)), None));
+    LazyLock::new(|| State::first(&settings(), Arc::new(VerifiedTokens::with_capacity(1))).expect("randomness"));
 
 #[must_use]
 pub fn now() -> UnixTime {
