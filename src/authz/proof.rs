@@ -57,7 +57,7 @@ pub(super) struct Proof {
     pub(super) id: Box<str>,
     /// The earliest instant of our clock at which it can have been made.
     pub(super) made_at: UnixTime,
-    /// From then on it is refused as too old.
+    /// From then on it is refused as too old, also by a replica whose clock is behind ours.
     pub(super) until: UnixTime,
 }
 
@@ -118,8 +118,8 @@ impl ProofRules {
         if issued_at > now.after(self.clock_skew) {
             return Err(Reason::ProofFromFuture);
         }
-        let until = issued_at.after(self.max_age).after(self.clock_skew);
-        if now >= until {
+        let expires_at = issued_at.after(self.max_age).after(self.clock_skew);
+        if now >= expires_at {
             return Err(Reason::ProofExpired);
         }
         let of_token = digest::digest(&digest::SHA256, call.token.as_bytes());
@@ -128,7 +128,7 @@ impl ProofRules {
         }
         let by_nonce = self.check_nonce(claims.get("nonce"), now)?;
         let made_at = by_nonce.unwrap_or(issued_at.before(self.clock_skew));
-        Ok(Proof { key, id: id.into(), made_at, until })
+        Ok(Proof { key, id: id.into(), made_at, until: expires_at.after(self.clock_skew) })
     }
 
     /// When the nonce was made, where there is one. It is checked even where none is required: a
