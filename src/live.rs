@@ -62,7 +62,7 @@ impl State {
             enforcement: settings.enforcement,
             proofs,
             forwarded_certificates: Arc::clone(&settings.forwarded_certificates),
-            revocations: settings.revocations.as_ref().map(|source| Arc::clone(&source.list)).unwrap_or_default(),
+            revocations: revocations(settings, previous),
             token_limit: settings.token_limit,
             verified,
         };
@@ -138,6 +138,14 @@ impl Live {
             next
         });
     }
+}
+
+/// The list in force stays where it comes from the same file, which is read apart from the rest: the
+/// settings may have been read before its last change.
+fn revocations(settings: &Settings, previous: Option<&State>) -> Arc<Revocations> {
+    let Some(source) = &settings.revocations else { return Arc::default() };
+    let same = previous.filter(|state| state.revocation_file.as_ref() == Some(&source.file));
+    Arc::clone(same.map_or(&source.list, |state| &state.snapshot.revocations))
 }
 
 /// The rules for proofs that `settings` ask for, with a random nonce key where none is configured.

@@ -33,21 +33,17 @@ pub(super) fn of_caller(
     peer: Option<&SpiffeId>,
 ) -> Option<Thumbprint> {
     let direct = request.certificate.and_then(of_pem);
-    let through_hop = peer.is_some_and(|peer| trust.trusted_hops.contains(peer));
-    if !through_hop && (direct.is_some() || !trust.set_by_envoy) {
-        return direct;
+    if peer.is_some_and(|peer| trust.trusted_hops.contains(peer)) {
+        let elements = elements(request.forwarded_certificate)?;
+        let (last, before) = elements.split_last()?;
+        // `APPEND_FORWARD`: our Envoy has added the hop itself behind what the hop said. The hop's own
+        // certificate is nobody's: a client that has shown none must not be taken for the hop.
+        let client = if last.tells_of(direct, peer) { before.last()? } else { last };
+        return client.hash;
     }
-    let elements = elements(request.forwarded_certificate);
-    let last = elements.as_deref().and_then(<[Element]>::split_last);
-    match last {
-        // Nobody is in front of the peer: it calls for itself.
-        None => direct,
-        Some((last, _)) if !through_hop => last.hash,
-        // `APPEND_FORWARD`: our Envoy has added the hop itself behind what the hop said.
-        Some((last, before)) if last.tells_of(direct, peer) => {
-            before.last().map_or(direct.or(last.hash), |element| element.hash)
-        }
-        Some((last, _)) => last.hash,
+    match direct {
+        None if trust.set_by_envoy => elements(request.forwarded_certificate)?.last()?.hash,
+        direct => direct,
     }
 }
 
@@ -66,6 +62,18 @@ struct Element {
 }
 
 impl Element {
+    /// `None` if it tells of two hashes, which would be a choice, or of one that is none.
+    fn add(&mut self, key: &str, value: &str) -> Option<()> {
+        if key.eq_ignore_ascii_case("hash") {
+            let known = self.hash.replace(of_hex(value)?);
+            return known.is_none().then_some(());
+        }
+        if key.eq_ignore_ascii_case("uri") {
+            self.uris.push(value.to_owned());
+        }
+        Some(())
+    }
+
     fn tells_of(&self, certificate: Option<Thumbprint>, peer: Option<&SpiffeId>) -> bool {
         match (self.hash, certificate) {
             (Some(hash), Some(certificate)) => hash == certificate,
@@ -75,48 +83,45 @@ impl Element {
 }
 
 /// The elements of an XFCC header, nearest proxy last; `None` if it is not there once, or not whole.
+///
+/// In `APPEND_FORWARD` the front of the header is the client's own words. So that an open quote in
+/// them can't swallow what Envoy adds, a value is either one quoted string up to a separator, or has
+/// no quote at all.
 fn elements(header: Field<'_>) -> Option<Vec<Element>> {
     let Field::Once(text) = header else { return None };
-    let text = std::str::from_utf8(text).ok().filter(|text| text.len() <= MAX_XFCC)?;
-    split_outside_quotes(text, ',')?.into_iter().map(element).collect()
-}
-
-fn element(text: &str) -> Option<Element> {
-    let mut element = Element::default();
-    for pair in split_outside_quotes(text, ';')? {
-        let (key, value) = pair.trim().split_once('=')?;
-        if key.eq_ignore_ascii_case("hash") {
-            // Envoy writes one; two would be a choice.
-            if element.hash.is_some() {
-                return None;
-            }
-            element.hash = Some(of_hex(value)?);
-        } else if key.eq_ignore_ascii_case("uri") {
-            element.uris.push(unquoted(value));
+    let mut rest = std::str::from_utf8(text).ok().filter(|text| text.len() <= MAX_XFCC)?;
+    let mut elements = vec![Element::default()];
+    loop {
+        let (key, behind) = rest.split_once('=').filter(|(key, _)| key.bytes().all(|b| b.is_ascii_alphabetic()))?;
+        let (value, behind) = take_value(behind)?;
+        elements.last_mut()?.add(key, value)?;
+        let mut behind = behind.chars();
+        match behind.next() {
+            None => return Some(elements),
+            Some(',') => elements.push(Element::default()),
+            // `;`: `take_value` stops at nothing else.
+            Some(_) => {}
         }
+        rest = behind.as_str();
     }
-    Some(element)
 }
 
-/// `text` cut at every `separator` that is not inside double quotes; `None` if a quote stays open.
-fn split_outside_quotes(text: &str, separator: char) -> Option<Vec<&str>> {
-    let (mut quoted, mut escaped) = (false, false);
-    let parts = text.split(|c| {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            c => return c == separator && !quoted,
-        }
-        false
-    });
-    let parts: Vec<&str> = parts.collect();
-    (!quoted).then_some(parts)
-}
-
-fn unquoted(value: &str) -> String {
-    let inner = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
-    inner.map_or_else(|| value.to_owned(), |inner| inner.replace("\\\"", "\""))
+/// The value at the front of `text`, and what is behind it: nothing, or a separator.
+fn take_value(text: &str) -> Option<(&str, &str)> {
+    let is_separator = |c| matches!(c, ',' | ';');
+    let Some(quoted) = text.strip_prefix('"') else {
+        let end = text.find(is_separator).unwrap_or(text.len());
+        return text.split_at_checked(end).filter(|(value, _)| !value.contains('"'));
+    };
+    let mut escaped = false;
+    let end = quoted.find(|c| {
+        let closes = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        closes
+    })?;
+    let (value, behind) = quoted.split_at_checked(end)?;
+    let behind = behind.strip_prefix('"')?;
+    (behind.is_empty() || behind.starts_with(is_separator)).then_some((value, behind))
 }
 
 fn of_hex(value: &str) -> Option<Thumbprint> {
@@ -171,6 +176,16 @@ mod tests {
     }
 
     #[test]
+    fn who_shows_nothing_to_a_hop_is_not_the_hop() {
+        let hops = ForwardedCertificates { trusted_hops: vec![hop()], ..ForwardedCertificates::default() };
+        let of_hop = format!("By=x;Hash={PEER_HASH};URI={}", hop().as_str());
+        for xfcc in [of_hop.as_str(), &format!("x=\",{of_hop}"), "By=x"] {
+            assert_eq!(told(&hops, xfcc, Some(&hop())), None, "{xfcc}");
+        }
+        assert_eq!(of_caller(&hops, &Request::default(), Some(&hop())), None);
+    }
+
+    #[test]
     fn an_envoy_that_writes_the_header_itself_is_believed_about_its_last_element_alone() {
         let own = ForwardedCertificates { set_by_envoy: true, ..ForwardedCertificates::default() };
         assert_eq!(told(&own, &format!("Hash={PEER_HASH},{EXAMPLE}"), None), client());
@@ -184,6 +199,7 @@ mod tests {
         for text in [
             "",
             "x",
+            "=x",
             "Hash",
             "Hash=",
             "Hash=12",
@@ -193,6 +209,11 @@ mod tests {
             &format!("Hash={}", PEER_HASH.replacen('0', "+", 1)),
             &format!("Hash={PEER_HASH}0"),
             &format!("{EXAMPLE},"),
+            &format!("{EXAMPLE};"),
+            &format!("By=\"x\"y;Hash={PEER_HASH}"),
+            &format!("By=x\"y\";Hash={PEER_HASH}"),
+            // A client's open quote, closed by the one that starts what Envoy says of its subject.
+            &format!("Hash={PEER_HASH};x=\",By=us;Hash={PEER_HASH};Subject=\"CN=a\\\"b\""),
         ] {
             assert_eq!(told(&own, text, None), None, "{text}");
         }

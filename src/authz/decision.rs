@@ -114,7 +114,7 @@ impl Claim {
     /// The claim on `id` as `namespace` gave it, at `service`.
     pub(super) fn new(
         kind: Claimable,
-        service: &str,
+        service: &Service,
         namespace: &[u8],
         id: &str,
         issued_at: UnixTime,
@@ -124,8 +124,10 @@ impl Claim {
             Claimable::Proof => b"proof",
             Claimable::Token => b"token",
         };
+        // By its identifier in `aud`; its name is only what the operator calls it, and may change.
+        let audience = service.audiences.first().map_or("", AsRef::as_ref);
         let mut hash = digest::Context::new(&digest::SHA256);
-        for part in [kind_name, service.as_bytes(), namespace, id.as_bytes()] {
+        for part in [kind_name, audience.as_bytes(), namespace, id.as_bytes()] {
             // Lengths in front, so that no two of them run together into one text.
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part);

@@ -246,11 +246,11 @@ fn token_claim(snapshot: &Snapshot, service: &Service, claims: &Claims) -> Resul
     let issued_at = claims.issued_at.map_or(UnixTime::from_secs(i64::MIN), |at| at.before(skew));
     // Not the skew of today: a reload may raise it, and must not revive a token.
     let until = claims.expires_at.after(MAX_CLOCK_SKEW);
-    Ok(Claim::new(Claimable::Token, &service.name, claims.issuer.as_bytes(), id, issued_at, until))
+    Ok(Claim::new(Claimable::Token, service, claims.issuer.as_bytes(), id, issued_at, until))
 }
 
 /// The claim on a proof: its id under the key that signed it, at this service. For every URL of the
 /// service, which is more than RFC 9449 section 11.1 asks for: an id is not to be used twice at all.
 fn proof_claim(service: &Service, proof: &Proof) -> Claim {
-    Claim::new(Claimable::Proof, &service.name, &proof.key, &proof.id, proof.made_at, proof.until)
+    Claim::new(Claimable::Proof, service, &proof.key, &proof.id, proof.made_at, proof.until)
 }

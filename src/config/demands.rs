@@ -84,7 +84,19 @@ fn built(own: &written::Demands, class: &written::Demands) -> Demands {
 fn asks_for_less(route: &Demands, class: &Demands) -> bool {
     (class.sender_constrained && !route.sender_constrained)
         || (class.single_use && !route.single_use)
-        || class.max_token_age.is_some_and(|most| route.max_token_age.is_none_or(|age| age > most))
+        || longer(route.max_token_age, class.max_token_age)
+        || class.step_up.as_ref().is_some_and(|class| route.step_up.as_ref().is_none_or(|own| steps_less(own, class)))
+}
+
+fn longer(route: Option<Duration>, class: Option<Duration>) -> bool {
+    class.is_some_and(|most| route.is_none_or(|span| span > most))
+}
+
+/// Whether something passes `own` that would not pass `class`.
+fn steps_less(own: &StepUp, class: &StepUp) -> bool {
+    let other = |acr: &Box<str>| !class.acr_values.contains(acr);
+    let levels = !class.acr_values.is_empty() && (own.acr_values.is_empty() || own.acr_values.iter().any(other));
+    levels || longer(own.max_age, class.max_age)
 }
 
 fn check(demands: &written::Demands, path: &str, faults: &mut Faults) {

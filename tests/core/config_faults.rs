@@ -167,6 +167,7 @@ fn what_is_allowed_and_likely_a_mistake_is_warned_of() {
 risk:
   destructive: { sender_constrained: required }
   strict: { sender_constrained: required, single_use: true, max_token_age: 1m }
+  payout: { step_up: { acr_values: [mfa, hwk], max_age: 5m } }
 services:
   - name: s
     audience: a
@@ -176,6 +177,10 @@ services:
       - { name: asked, match: { method: DELETE, path: /c }, scopes: [x], risk: destructive, step_up: { max_age: 1m } }
       - { name: less, match: { method: GET, path: /d }, scopes: [x], risk: strict, max_token_age: 5m }
       - { name: more, match: { method: GET, path: /e }, scopes: [x], risk: strict, max_token_age: 30s }
+      - { name: later, match: { method: GET, path: /f }, scopes: [x], risk: payout, step_up: { acr_values: [mfa], max_age: 9h } }
+      - { name: weaker, match: { method: GET, path: /g }, scopes: [x], risk: payout, step_up: { acr_values: [mfa, pwd], max_age: 1m } }
+      - { name: any, match: { method: GET, path: /h }, scopes: [x], risk: payout, step_up: { max_age: 1m } }
+      - { name: better, match: { method: GET, path: /i }, scopes: [x], risk: payout, step_up: { acr_values: [mfa], max_age: 1m } }
 replay: { accept_tokens_issued_before_start: true }
 dpop: { algorithms: [RS256] }
 forwarded_client_cert: { set_by_envoy: true }

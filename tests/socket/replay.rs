@@ -182,3 +182,16 @@ async fn reloading_the_configuration_forgets_no_claim() {
     gate.until_metric(r#"hopgate_config_reloads_total{result="success"}"#, 2.0).await;
     assert_eq!(refund(&gate, &token).await, REPLAYED);
 }
+
+/// The claim's key holds the service's name, which is the operator's label and no identity.
+#[tokio::test]
+async fn renaming_a_service_does_not_revive_used_tokens() {
+    let mut gate = Plan::new().start();
+    let token = gate.token();
+    assert_eq!(gate.ask(&Call::refund(&token)).await.verdict(), "ok");
+    assert_eq!(gate.ask(&Call::refund(&token)).await.reason, "token_replayed");
+    gate.plan.config["services"][0]["name"] = json!("billing");
+    gate.plan.write();
+    gate.until_metric("hopgate_config_reloads_total{result=\"success\"}", 2.0).await;
+    assert_eq!(gate.ask(&Call::refund(&token)).await.reason, "token_replayed");
+}

@@ -1,8 +1,12 @@
 //! Check 6, the kill switch: in force within a second, for tokens that were verified before too.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hopgate::authz::VerifiedTokens;
+use hopgate::config;
 use hopgate::dev::mint::TokenBuilder;
+use hopgate::live::{Live, State};
 use serde_json::{Value, json};
 
 use crate::support::plan::replace_file;
@@ -117,4 +121,22 @@ async fn a_list_that_can_not_be_read_keeps_the_last_good_one_and_says_so() {
     gate.until_metric("hopgate_revocations_current", 0.0).await;
     assert_eq!(gate.get("/invoices", &token).await.reason, "revoked");
     assert!(gate.log().contains("the last good one stays"), "{}", gate.log());
+}
+
+/// A reload that read the list before it changed must not take the kill switch's newer one back.
+#[test]
+fn a_reload_does_not_bring_an_older_list_back() {
+    let plan = Plan::new().set("/revocations", json!({ "file": "revoked.yaml" }));
+    let list = plan.dir.root().join("revoked.yaml");
+    replace_file(&list, "revoked: []");
+    plan.write();
+    let settings = config::load(&plan.file()).unwrap();
+    let verified = || Arc::new(VerifiedTokens::with_capacity(16));
+    let live = Live::new(State::first(&settings, verified()).unwrap());
+    replace_file(&list, "revoked: [{ subject: alice }]");
+    live.set_revocations(&list, config::load_revocations(&list).unwrap());
+    assert_eq!(live.load().snapshot.revocations.len(), 1);
+    // `Reloader::take`, with what it loaded a moment ago.
+    live.replace(|state| state.next(&settings, verified()));
+    assert_eq!(live.load().snapshot.revocations.len(), 1);
 }

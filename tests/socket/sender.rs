@@ -384,6 +384,40 @@ async fn a_forwarded_certificate_counts_only_from_whom_the_operator_trusts() {
     assert_eq!(gate.ask(&through("", &token)).await.verdict(), "ok");
 }
 
+/// A token bound to the gateway's own certificate leaked; a stranger without any certificate sends
+/// it through the gateway. Envoy takes the header off a connection without a client certificate.
+#[tokio::test]
+async fn whoever_shows_no_certificate_to_a_hop_has_not_shown_the_hops() {
+    let hop = spiffe("gateway");
+    let gate = Plan::new().set("/forwarded_client_cert/trusted_hops", json!([hop])).start();
+    let token = gate.mint(&alice().claim("cnf", json!({ "x5t#S256": THUMBPRINT })));
+    let through = || Call::get("/invoices").bearer(&token).peer(&hop).certificate(CERTIFICATE);
+    let of_hop = format!("By=us;Hash={XFCC_HASH};URI={hop}");
+    let mut found = Vec::new();
+    for call in [
+        through(),
+        through().header("x-forwarded-client-cert", &of_hop),
+        // A client of a hop in APPEND_FORWARD starts the header, and can spoil it at will.
+        through().header("x-forwarded-client-cert", format!("x=\",By=gw;Hash={};URI=evil,{of_hop}", "0a".repeat(32))),
+    ] {
+        found.push(gate.ask(&call).await.verdict());
+    }
+    assert_eq!(found, ["401 invalid_token certificate_missing"; 3]);
+}
+
+/// Envoy writes `Subject="…"` in RFC 2253, so a quote in a name is `\"`. Started inside a quote by
+/// the client's own header, the end of the subject opens no quote, and the true hash is swallowed.
+#[tokio::test]
+async fn a_client_can_not_quote_its_own_hash_away() {
+    let gate = Plan::new().set("/forwarded_client_cert/set_by_envoy", json!(true)).start();
+    let token = gate.mint(&alice().claim("cnf", json!({ "x5t#S256": THUMBPRINT })));
+    let by_client = format!("Hash={XFCC_HASH};x=\"");
+    let by_envoy = format!("By=us;Hash={};Subject=\"CN=a\\\"b\";URI=spiffe://demo.local/evil", "0a".repeat(32));
+    let call =
+        Call::get("/invoices").bearer(&token).header("x-forwarded-client-cert", format!("{by_client},{by_envoy}"));
+    assert_ne!(gate.ask(&call).await.verdict(), "ok");
+}
+
 #[tokio::test]
 async fn a_token_bound_twice_needs_both() {
     let gate = Plan::new().start();
