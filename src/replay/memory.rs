@@ -1,11 +1,11 @@
 //! The replay store of one process: bounded, and never forgetting early.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
 
 use super::ReplayStore;
 use crate::authz::{Claim, ClaimKey, Claimed, UnixTime};
@@ -14,39 +14,51 @@ use crate::clock;
 /// So many that a million claims are about a thousand a shard: walking or growing one takes tens of
 /// microseconds, which is as long as a claim may have to wait.
 const SHARDS: usize = 1024;
-/// Takes a hash to the index of its shard.
-const MASK: u64 = SHARDS as u64 - 1;
 /// How often expired claims are forgotten.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// Claims in memory. It knows nothing of what other replicas or an earlier process saw.
 #[derive(Debug)]
 pub struct MemoryStore {
-    shards: Box<[Mutex<Shard>]>,
-    /// Of a store's own, so that nobody can choose ids that meet in one shard.
-    hasher: RandomState,
-    /// Entries, counted before they go in, so that concurrent claims can't overfill the store.
-    used: AtomicUsize,
+    claims: Arc<Claims>,
     capacity: usize,
-    /// Tokens issued at or before this instant may have been used unseen.
+    /// What was issued at or before this instant may have been used unseen.
     remembers_from: Option<UnixTime>,
 }
 
-/// Key → the instant from which it may be forgotten.
-type Shard = HashMap<ClaimKey, UnixTime>;
+#[derive(Debug)]
+struct Claims {
+    /// The map's hasher has a random key of its own, so nobody can choose ids that meet in one shard.
+    map: DashMap<ClaimKey, Until>,
+    /// Entries, counted before they go in, so that concurrent claims can't overfill the store.
+    used: AtomicUsize,
+}
+
+/// The instant from which a claim may be forgotten, in seconds since 1970: four bytes instead of
+/// eight make a million claims fit. What lies beyond 2106 is kept for ever; what is before 1970 was
+/// never acceptable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+struct Until(u32);
+
+impl Until {
+    const NEVER: Self = Self(u32::MAX);
+
+    fn of(instant: UnixTime) -> Self {
+        Self(u32::try_from(instant.as_secs().max(0)).unwrap_or(Self::NEVER.0))
+    }
+
+    fn is_past(self, now: UnixTime) -> bool {
+        self != Self::NEVER && i64::from(self.0) <= now.as_secs()
+    }
+}
 
 impl MemoryStore {
-    /// A store of at most `capacity` claims. With `remembers_from`, tokens issued up to then are
+    /// A store of at most `capacity` claims. With `remembers_from`, what was issued up to then is
     /// unprovable.
     #[must_use]
     pub fn new(capacity: usize, remembers_from: Option<UnixTime>) -> Self {
-        Self {
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            hasher: RandomState::new(),
-            used: AtomicUsize::new(0),
-            capacity,
-            remembers_from,
-        }
+        let claims = Claims { map: DashMap::with_shard_amount(SHARDS), used: AtomicUsize::new(0) };
+        Self { claims: Arc::new(claims), capacity, remembers_from }
     }
 
     /// As [`ReplayStore::claim`]: nothing here has to be waited for.
@@ -55,53 +67,47 @@ impl MemoryStore {
         if self.remembers_from.is_some_and(|from| claim.issued_at <= from) {
             return Claimed::Unprovable;
         }
-        // The shard is locked from look-up to insertion.
-        let Some(mut shard) = self.shard(&claim.key) else { return Claimed::Unavailable };
-        match shard.entry(claim.key) {
-            Entry::Occupied(mut known) if *known.get() <= now => {
-                known.insert(claim.until);
+        // The entry holds its shard's lock from look-up to insertion.
+        match self.claims.map.entry(claim.key) {
+            Entry::Occupied(mut known) if known.get().is_past(now) => {
+                known.insert(Until::of(claim.until));
                 Claimed::Fresh
             }
             Entry::Occupied(_) => Claimed::Used,
             Entry::Vacant(_) if !self.reserve() => Claimed::Full,
             Entry::Vacant(free) => {
-                free.insert(claim.until);
+                free.insert(Until::of(claim.until));
                 Claimed::Fresh
             }
         }
     }
 
-    /// Forgets what expired before `now`, one shard at a time, and lets others run in between.
+    /// Forgets what expired before `now`, on a thread for such work: the walk locks one shard after
+    /// the other, and takes no turn of those who answer.
     pub async fn sweep(&self, now: UnixTime) {
-        for shard in &self.shards {
-            self.sweep_shard(lock(shard), now);
-            tokio::task::yield_now().await;
+        let claims = Arc::clone(&self.claims);
+        let walk = tokio::task::spawn_blocking(move || claims.forget(now));
+        if walk.await.is_err() {
+            tracing::error!("forgetting expired claims failed; they are kept until the next turn");
         }
-    }
-
-    fn sweep_shard(&self, mut shard: MutexGuard<'_, Shard>, now: UnixTime) {
-        let before = shard.len();
-        shard.retain(|_, until| *until > now);
-        let forgotten = before.saturating_sub(shard.len());
-        // Still locked: an entry is never gone from the count and yet in its shard.
-        self.used.fetch_sub(forgotten, Ordering::AcqRel);
-    }
-
-    /// The shard of `key`, locked. There always is one.
-    fn shard(&self, key: &ClaimKey) -> Option<MutexGuard<'_, Shard>> {
-        let index = usize::try_from(self.hasher.hash_one(key) & MASK).ok()?;
-        self.shards.get(index).map(lock)
     }
 
     fn reserve(&self) -> bool {
         let grown = |used: usize| used.checked_add(1).filter(|next| *next <= self.capacity);
-        self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, grown).is_ok()
+        self.claims.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, grown).is_ok()
     }
 }
 
-/// A panic elsewhere leaves no entry half made.
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
+impl Claims {
+    fn forget(&self, now: UnixTime) {
+        self.map.retain(|_, until| {
+            let past = until.is_past(now);
+            if past {
+                self.used.fetch_sub(1, Ordering::AcqRel);
+            }
+            !past
+        });
+    }
 }
 
 #[tonic::async_trait]
@@ -119,7 +125,7 @@ impl ReplayStore for MemoryStore {
     }
 
     fn entries(&self) -> Option<usize> {
-        Some(self.used.load(Ordering::Acquire))
+        Some(self.claims.used.load(Ordering::Acquire))
     }
 
     fn is_available(&self) -> bool {
