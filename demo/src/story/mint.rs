@@ -17,7 +17,7 @@ use crate::names::{ALICE, SECOND_FACTOR, Workload};
 pub(crate) struct Mint {
     issuer: String,
     pub(crate) key: Arc<SigningKey>,
-    /// What the agents prove their calls with (DPoP).
+    /// What the agents prove their calls with (`DPoP`).
     pub(crate) planner: Holder,
     pub(crate) researcher: Holder,
     /// A token from before the services were there.

@@ -42,19 +42,19 @@ pub(super) async fn play(player: &mut Player<'_>) -> Vec<Played> {
 
 /// Puts `entries` on the list and tries `row` until it comes out as expected, or nobody would wait any longer.
 async fn change(player: &mut Player<'_>, entries: &[Value], row: &Row) -> Played {
+    let started = Instant::now();
     if let Err(fault) = player.mesh.folder.revoke(entries) {
         return Played::faulty(GROUP, row.tried, row.expected.to_string(), &fault);
     }
-    let started = Instant::now();
     loop {
-        let mut played = player.play(GROUP, row).await;
+        let mut tried = player.play(GROUP, row).await;
         let took = started.elapsed();
-        if played.is_as_expected() || took > PATIENCE {
+        if tried.is_as_expected() || took > PATIENCE {
             if took > PROMISED {
-                played.seen.push_str(", but not within a second");
+                tried.seen.push_str(", but not within a second");
             }
-            played.note = Some(format!("after {} ms", took.as_millis()));
-            return played;
+            tried.note = Some(format!("after {} ms", took.as_millis()));
+            return tried;
         }
         tokio::time::sleep(PAUSE).await;
     }

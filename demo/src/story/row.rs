@@ -72,7 +72,7 @@ pub(crate) enum Token {
     Early,
 }
 
-/// The DPoP proof beside a token.
+/// The `DPoP` proof beside a token.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Proof {
     None,

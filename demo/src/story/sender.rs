@@ -1,4 +1,4 @@
-//! Tokens that are bound to their sender, in the right hands and in others: by a key (DPoP), and by a certificate.
+//! Tokens that are bound to their sender, in the right hands and in others: by a key (`DPoP`), and by a certificate.
 
 use hopgate::dev::mint::TokenBuilder;
 use hopgate::dev::proof::ProofBuilder;

@@ -1,4 +1,4 @@
-//! The DPoP proof of a token request (RFC 9449 section 5): who sends one gets a token that is bound to its key.
+//! The `DPoP` proof of a token request (RFC 9449 section 5): who sends one gets a token that is bound to its key.
 //!
 //! A proof may be used again while it is fresh: who has it got it from a client on this machine.
 

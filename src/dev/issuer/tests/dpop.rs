@@ -1,4 +1,4 @@
-//! Token requests with a DPoP proof (RFC 9449 section 5).
+//! Token requests with a `DPoP` proof (RFC 9449 section 5).
 
 use jsonwebtoken::Algorithm;
 use reqwest::StatusCode;
