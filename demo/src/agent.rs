@@ -14,14 +14,11 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::Fault;
+use crate::tokens::{AtIssuer, Wanted};
 
 /// An agent, and where it passes its work on.
 pub(crate) struct Agent {
-    /// Its OAuth client id.
-    pub(crate) id: String,
-    pub(crate) secret: String,
-    /// The issuer's identifier, which is also where it listens.
-    pub(crate) issuer: String,
+    pub(crate) at_issuer: AtIssuer,
     pub(crate) next: NextHop,
 }
 
@@ -55,7 +52,7 @@ async fn work(State(running): State<Arc<Running>>, headers: HeaderMap) -> (Statu
     };
     let status = if next.is_ok() { StatusCode::OK } else { StatusCode::BAD_GATEWAY };
     let answer = json!({
-        "service": running.agent.id,
+        "service": running.agent.at_issuer.id(),
         "decision_id": told("x-hopgate-decision-id"),
         "subject": told("x-hopgate-subject"),
         "actor_chain": told("x-hopgate-actor-chain"),
@@ -66,8 +63,9 @@ async fn work(State(running): State<Arc<Running>>, headers: HeaderMap) -> (Statu
 
 impl Running {
     async fn ask_next(&self, token: &str) -> Result<Value, Fault> {
-        let token = self.exchange(token).await?;
         let next = &self.agent.next;
+        let wanted = Wanted { audience: &next.audience, scope: next.scope, key: None };
+        let token = self.agent.at_issuer.exchange(token, wanted).await?;
         let answer = self.http.request(next.method.clone(), &next.url).bearer_auth(token).send().await?;
         let status = answer.status();
         let body = answer.text().await?;
@@ -75,30 +73,5 @@ impl Running {
             return Err(format!("the next hop answered {status}: {body}").into());
         }
         Ok(serde_json::from_str(&body)?)
-    }
-
-    /// RFC 8693: the caller's token and this agent's own, for one that names this agent as actor.
-    async fn exchange(&self, subject_token: &str) -> Result<String, Fault> {
-        const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
-        let own = self.ask_issuer(&[("grant_type", "client_credentials")]).await?;
-        self.ask_issuer(&[
-            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
-            ("subject_token", subject_token),
-            ("subject_token_type", ACCESS_TOKEN),
-            ("actor_token", &own),
-            ("actor_token_type", ACCESS_TOKEN),
-            ("audience", &self.agent.next.audience),
-            ("scope", self.agent.next.scope),
-        ])
-        .await
-    }
-
-    async fn ask_issuer(&self, form: &[(&str, &str)]) -> Result<String, Fault> {
-        let request = self.http.post(format!("{}/token", self.agent.issuer));
-        let answer = request.basic_auth(&self.agent.id, Some(&self.agent.secret)).form(form).send().await?;
-        let status = answer.status();
-        let body: Value = answer.json().await?;
-        let token = body.get("access_token").and_then(Value::as_str);
-        token.map(str::to_owned).ok_or_else(|| format!("the issuer answered {status}: {body}").into())
     }
 }

@@ -3,10 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hopgate::dev::certs::MeshCa;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use testbed::SocketDir;
 use testbed::envoy::{Identity, Mtls};
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
 
 use crate::Fault;
 use crate::names::{TRUST_DOMAIN, Workload};
@@ -36,6 +42,7 @@ impl Folder {
         };
         let folder = Self { root, sockets, _temporary: temporary };
         folder.write_certificates()?;
+        fs::write(folder.revoked(), include_str!("../config/revoked.yaml"))?;
         Ok(folder)
     }
 
@@ -52,6 +59,11 @@ impl Folder {
         self.identity_in("certs", workload)
     }
 
+    /// The researcher's name, in a certificate of the mesh that is not the one it has: another pod of it.
+    pub(crate) fn replica(&self) -> Identity {
+        self.identity_in("replica", Workload::Researcher)
+    }
+
     /// The planner's name, in a certificate that a CA of the same name, and not the mesh's, has signed.
     pub(crate) fn stranger(&self) -> Identity {
         self.identity_in("strangers", Workload::Planner)
@@ -62,13 +74,33 @@ impl Folder {
         Mtls::new(self.identity(workload), TRUST_DOMAIN, self.trust_bundle())
     }
 
+    /// `x5t#S256` of a workload's certificate (RFC 8705 section 3.1).
+    pub(crate) fn thumbprint(&self, workload: Workload) -> Result<String, Fault> {
+        let certificate = CertificateDer::from_pem_file(self.identity(workload).certificate)?;
+        Ok(URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, &certificate)))
+    }
+
+    /// The revocation list of invoices, named as `demo/config/invoices.yaml` names it.
+    pub(crate) fn revoked(&self) -> PathBuf {
+        self.path("revoked.yaml")
+    }
+
+    /// Replaces the revocation list, at one stroke: nobody reads half of it.
+    pub(crate) fn revoke(&self, entries: &[Value]) -> Result<(), Fault> {
+        let new = self.path("revoked.yaml.new");
+        fs::write(&new, json!({ "revoked": entries }).to_string())?;
+        Ok(fs::rename(new, self.revoked())?)
+    }
+
     fn identity_in(&self, dir: &str, workload: Workload) -> Identity {
         let file = |end| self.path(dir).join(format!("{}{end}", workload.name()));
         Identity { certificate: file(".pem"), key: file("-key.pem") }
     }
 
     fn write_certificates(&self) -> Result<(), Fault> {
-        MeshCa::generate(TRUST_DOMAIN)?.write(&self.path("certs"), &Workload::ALL.map(Workload::spiffe))?;
+        let mesh = MeshCa::generate(TRUST_DOMAIN)?;
+        mesh.write(&self.path("certs"), &Workload::ALL.map(Workload::spiffe))?;
+        mesh.write(&self.path("replica"), &[Workload::Researcher.spiffe()])?;
         MeshCa::generate(TRUST_DOMAIN)?.write(&self.path("strangers"), &[Workload::Planner.spiffe()])?;
         Ok(())
     }

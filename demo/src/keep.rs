@@ -53,6 +53,12 @@ token=$({hopgate} dev mint --key {key} --issuer {issuer} --sub {ALICE} --aud {in
 # The same token, stolen by the planner.
 {as_planner} -i -H "authorization: Bearer $token" https://{invoices}/invoices
 
+# The kill switch: within a second the researcher's call is refused too. `revoked: []` lets it pass again.
+echo 'revoked: [{{ actor: planner }}]' > {revoked}
+
+# What invoices says of itself to whoever is in the mesh: where its tokens come from.
+{as_researcher} https://{invoices}/.well-known/oauth-protected-resource
+
 # A configuration may be changed while this runs: what is good is taken at once.
 {hopgate} check {config}
 "#,
@@ -65,6 +71,7 @@ token=$({hopgate} dev mint --key {key} --issuer {issuer} --sub {ALICE} --aud {in
         invoices = mesh.invoices.address,
         hopgate = hopgate.display(),
         key = mesh.folder.path("issuer-key.json").display(),
+        revoked = mesh.folder.revoked().display(),
         config = mesh.invoices.sidecar.config.display(),
     );
     Ok(text)

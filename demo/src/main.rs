@@ -13,6 +13,7 @@ mod names;
 mod report;
 mod sidecar;
 mod story;
+mod tokens;
 
 use std::io;
 use std::process::ExitCode;

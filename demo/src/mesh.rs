@@ -22,6 +22,7 @@ use crate::agent::{self, Agent, NextHop};
 use crate::folder::Folder;
 use crate::names::Workload;
 use crate::sidecar::Sidecar;
+use crate::tokens::{AtIssuer, secret};
 
 const INBOUND: &str = "inbound";
 const EGRESS: &str = "egress";
@@ -139,17 +140,12 @@ impl Drop for Mesh {
 }
 
 fn agent(workload: Workload, issuer: &str, next: NextHop) -> Agent {
-    Agent { id: workload.name().to_owned(), secret: secret(workload), issuer: issuer.to_owned(), next }
+    Agent { at_issuer: AtIssuer::new(workload, issuer), next }
 }
 
 fn next_hop(from: &Hop, method: http::Method, path: &str, to: Workload, scope: &'static str) -> Result<NextHop, Fault> {
     let url = format!("http://{}{path}", from.envoy.address(EGRESS)?);
     Ok(NextHop { method, url, audience: to.audience(), scope })
-}
-
-/// What nobody would do but in a demo: the issuer listens on loopback, for as long as this runs.
-fn secret(workload: Workload) -> String {
-    format!("{}-secret", workload.name())
 }
 
 async fn loopback() -> Result<TcpListener, Fault> {

@@ -43,3 +43,5 @@ impl Workload {
 pub(crate) const ALICE: &str = "alice";
 /// All that alice agreed to when she logged in at the console; each hop passes on less.
 pub(crate) const CONSENT: &str = "plan:run research:run invoices:read";
+/// How the issuer says that she showed a second factor; `demo/config/invoices.yaml` asks for it.
+pub(crate) const SECOND_FACTOR: &str = "urn:demo:mfa";

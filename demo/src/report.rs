@@ -6,6 +6,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
 
+use crate::Fault;
 use crate::decision::Decision;
 
 /// Wide enough for most rows on one line.
@@ -22,10 +23,17 @@ pub(crate) struct Played {
     pub(crate) expected: String,
     /// In the words of `expected`, so that the two are equal or the row differs.
     pub(crate) seen: String,
+    /// What was measured: shown, and not compared.
+    pub(crate) note: Option<String>,
     pub(crate) decision: Option<Decision>,
 }
 
 impl Played {
+    /// A row that could not be played.
+    pub(crate) fn faulty(group: &'static str, tried: &str, expected: String, fault: &Fault) -> Self {
+        Self { group, tried: tried.to_owned(), expected, seen: format!("fault: {fault}"), note: None, decision: None }
+    }
+
     pub(crate) fn is_as_expected(&self) -> bool {
         self.expected == self.seen
     }
@@ -41,7 +49,8 @@ pub(crate) fn table(played: &[Played]) -> String {
         let shown = if row.group == group { "" } else { row.group };
         group = row.group;
         let verdict = if row.is_as_expected() { "ok" } else { "DIFFERS" };
-        table.add_row([&number.to_string(), shown, &row.tried, &row.expected, &row.seen, verdict]);
+        let note = row.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
+        table.add_row([&number.to_string(), shown, &row.tried, &row.expected, &(row.seen.clone() + &note), verdict]);
     }
     let mut text = String::new();
     for line in table.to_string().lines() {
@@ -82,7 +91,7 @@ pub(crate) fn sum(played: &[Played], elapsed: Duration) -> String {
 pub(crate) fn short(decision: &Decision) -> String {
     let text = |field| decision.text(field).unwrap_or("?");
     let mut line = match decision.text("decision") {
-        Some("allow") => format!("{GOOD}allow{GOOD:#}"),
+        Some(said @ ("allow" | "answer")) => format!("{GOOD}{said}{GOOD:#}"),
         _ => format!("{BAD}deny{BAD:#} {}/{}", text("check"), text("reason")),
     };
     // Writing to a String can't fail.

@@ -131,6 +131,7 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let file = dir.path().join("config.yaml");
             fs::write(&file, text).unwrap();
+            fs::write(dir.path().join("revoked.yaml"), include_str!("../config/revoked.yaml")).unwrap();
             hopgate::config::load(&file).unwrap();
         }
     }

@@ -7,8 +7,9 @@ use super::row::Door;
 use crate::Fault;
 use crate::client::{Answer, call};
 use crate::decision::Decision;
-use crate::names::{ALICE, CONSENT, Workload};
+use crate::names::{CONSENT, Workload};
 use crate::report::Played;
+use crate::tokens::user_token;
 
 const GROUP: &str = "the chain";
 
@@ -43,7 +44,14 @@ pub(super) async fn play(player: &mut Player<'_>) -> Vec<Played> {
             (Ok(_), None) => ("not reached".to_owned(), None),
         };
         hop = hop.and_then(|hop| hop.get("next")).filter(|next| next.is_object());
-        rows.push(Played { group: GROUP, tried: tried.to_owned(), expected: expected.to_owned(), seen, decision });
+        rows.push(Played {
+            group: GROUP,
+            tried: tried.to_owned(),
+            expected: expected.to_owned(),
+            seen,
+            note: None,
+            decision,
+        });
     }
     rows
 }
@@ -51,7 +59,7 @@ pub(super) async fn play(player: &mut Player<'_>) -> Vec<Played> {
 /// The planner's answer, with the answers of the hops behind it inside.
 async fn ask(player: &Player<'_>) -> Result<Value, Fault> {
     let mesh = &player.mesh;
-    let token = user_token(mesh.issuer.identifier()).await?;
+    let token = user_token(mesh.issuer.identifier(), CONSENT, &[]).await?;
     let request = http::Request::post("/plan")
         .header("host", "demo.local")
         .header("authorization", format!("Bearer {token}"))
@@ -64,17 +72,6 @@ async fn ask(player: &Player<'_>) -> Result<Value, Fault> {
             Err(format!("{}: {}", response.status(), String::from_utf8_lossy(response.body())).into())
         }
     }
-}
-
-/// As if alice had logged in at the console and agreed.
-async fn user_token(issuer: &str) -> Result<String, Fault> {
-    let audience = Workload::Planner.audience();
-    let form =
-        [("sub", ALICE), ("client_id", Workload::Console.name()), ("audience", audience.as_str()), ("scope", CONSENT)];
-    let answer = reqwest::Client::new().post(format!("{issuer}/user-token")).form(&form).send().await?;
-    let body: Value = answer.error_for_status()?.json().await?;
-    let token = body.get("access_token").and_then(Value::as_str).ok_or("the issuer sent no token")?;
-    Ok(token.to_owned())
 }
 
 /// What hopgate recorded of the hop that answered `hop`, and whether the service was told the same.

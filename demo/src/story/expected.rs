@@ -13,7 +13,11 @@ pub(crate) enum Expected {
         reason: &'static str,
         /// That hopgate was shown, where it is not the one that was sent.
         path: Option<&'static str>,
+        /// Parameters of the challenge.
+        tells: &'static [(&'static str, &'static str)],
     },
+    /// 200 and the service's metadata (RFC 9728), by hopgate.
+    Described,
     /// HTTP 200 and this `grpc-status`.
     RefusedGrpc { code: u8, error: Option<&'static str>, reason: &'static str },
     /// Answered before hopgate was asked.
@@ -35,18 +39,28 @@ pub(crate) const fn allowed(sees: &'static [Sees]) -> Expected {
 }
 
 pub(crate) const fn refused(status: u16, error: &'static str, reason: &'static str) -> Expected {
-    Expected::Refused { status, error: Some(error), reason, path: None }
+    Expected::Refused { status, error: Some(error), reason, path: None, tells: &[] }
 }
 
 /// Refused without an `error`: RFC 6750 section 3.1 wants none where there was no credential, and no challenge helps
 /// where nothing is ever allowed.
 pub(crate) const fn refused_plainly(status: u16, reason: &'static str) -> Expected {
-    Expected::Refused { status, error: None, reason, path: None }
+    Expected::Refused { status, error: None, reason, path: None, tells: &[] }
 }
 
 /// No route leads to `path`, which Envoy made of what was sent.
 pub(crate) const fn no_route_to(path: &'static str) -> Expected {
-    Expected::Refused { status: 403, error: None, reason: "route_unknown", path: Some(path) }
+    Expected::Refused { status: 403, error: None, reason: "route_unknown", path: Some(path), tells: &[] }
+}
+
+impl Expected {
+    /// And the challenge says so.
+    pub(crate) fn telling(mut self, parameters: &'static [(&'static str, &'static str)]) -> Self {
+        if let Self::Refused { tells, .. } = &mut self {
+            *tells = parameters;
+        }
+        self
+    }
 }
 
 impl fmt::Display for Expected {
@@ -56,13 +70,15 @@ impl fmt::Display for Expected {
                 f.write_str("200 allowed")?;
                 sees.iter().try_for_each(|seen| write!(f, ", {seen}"))
             }
-            Self::Refused { status, error, reason, path } => {
+            Self::Refused { status, error, reason, path, tells } => {
                 f.write_str(&refusal(&status.to_string(), *error, reason))?;
-                f.write_str(&path.map(shown_path).unwrap_or_default())
+                f.write_str(&path.map(shown_path).unwrap_or_default())?;
+                tells.iter().try_for_each(|(name, value)| f.write_str(&told(name, Some(value))))
             }
             Self::RefusedGrpc { code, error, reason } => {
                 f.write_str(&refusal(&format!("grpc-status {code}"), *error, reason))
             }
+            Self::Described => f.write_str(&described(true)),
             Self::ByEnvoy(status) => f.write_str(&by_envoy(*status)),
             Self::Tls(alert) => f.write_str(&tls(alert)),
         }
@@ -78,6 +94,14 @@ pub(crate) fn refusal(status: &str, error: Option<&str>, reason: &str) -> String
 
 pub(crate) fn shown_path(path: &str) -> String {
     format!(", path {path}")
+}
+
+pub(crate) fn told(name: &str, value: Option<&str>) -> String {
+    format!(", {name} {}", value.unwrap_or("not told"))
+}
+
+pub(crate) fn described(rightly: bool) -> String {
+    format!("200 by hopgate, names {}", if rightly { "the service and its issuer" } else { "others" })
 }
 
 pub(crate) fn by_envoy(status: u16) -> String {

@@ -7,26 +7,38 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hopgate::dev::keys::SigningKey;
 use hopgate::dev::mint::TokenBuilder;
+use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
 use crate::Fault;
 use crate::mesh::Mesh;
-use crate::names::{ALICE, Workload};
+use crate::names::{ALICE, SECOND_FACTOR, Workload};
 
 pub(crate) struct Mint {
     issuer: String,
     pub(crate) key: Arc<SigningKey>,
+    /// What the agents prove their calls with (`DPoP`).
+    pub(crate) planner: Holder,
+    pub(crate) researcher: Holder,
     /// A token from before the services were there.
     pub(crate) early: String,
+}
+
+/// What a token can be bound to.
+pub(crate) struct Holder {
+    pub(crate) key: SigningKey,
+    /// Of its certificate.
+    thumbprint: String,
 }
 
 impl Mint {
     pub(crate) fn of(mesh: &Mesh) -> Result<Self, Fault> {
         let (issuer, key) = (mesh.issuer.identifier().to_owned(), Arc::clone(&mesh.key));
-        let mut mint = Self { issuer, key, early: String::new() };
+        let (planner, researcher) = (Holder::of(mesh, Workload::Planner)?, Holder::of(mesh, Workload::Researcher)?);
+        let mut mint = Self { issuer, key, planner, researcher, early: String::new() };
         let since_start = mesh.invoices.sidecar.started_at.duration_since(UNIX_EPOCH)?;
         let before = since_start.saturating_sub(Duration::from_secs(1)).as_secs();
-        mint.early = mint.sign(&refund(mint.token()).issued_at(before))?;
+        mint.early = mint.sign(&mint.refund().issued_at(before))?;
         Ok(mint)
     }
 
@@ -36,6 +48,24 @@ impl Mint {
             .client_id(Workload::Researcher.name())
             .scope("invoices:read")
             .actors(["researcher", "planner"])
+    }
+
+    /// The same, bound to the researcher's key.
+    pub(crate) fn key_bound(&self) -> TokenBuilder {
+        self.token().claim("cnf", json!({ "jkt": self.researcher.key.kid() }))
+    }
+
+    /// The same, bound to the researcher's certificate.
+    pub(crate) fn certificate_bound(&self) -> TokenBuilder {
+        self.token().claim("cnf", json!({ "x5t#S256": self.researcher.thumbprint }))
+    }
+
+    /// What the planner refunds with: alice's and with nobody between, who has just shown her second factor; bound to
+    /// the planner's certificate.
+    pub(crate) fn refund(&self) -> TokenBuilder {
+        let token = self.token().client_id(Workload::Planner.name()).actors(["planner"]).scope("invoices:refund");
+        let token = token.claim("acr", json!(SECOND_FACTOR)).claim("auth_time", json!(now()));
+        token.claim("cnf", json!({ "x5t#S256": self.planner.thumbprint }))
     }
 
     pub(crate) fn sign(&self, token: &TokenBuilder) -> Result<String, Fault> {
@@ -60,9 +90,15 @@ impl Mint {
     }
 }
 
-/// A token for the planner to refund with, from alice and nobody between.
-pub(crate) fn refund(token: TokenBuilder) -> TokenBuilder {
-    token.client_id(Workload::Planner.name()).actors(["planner"]).scope("invoices:refund")
+impl Holder {
+    fn of(mesh: &Mesh, workload: Workload) -> Result<Self, Fault> {
+        Ok(Self { key: SigningKey::generate(Algorithm::ES256)?, thumbprint: mesh.folder.thumbprint(workload)? })
+    }
+}
+
+/// What a token says, whoever signed it.
+pub(crate) fn claims(token: &str) -> Option<Value> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?).ok()
 }
 
 /// Seconds since the epoch.

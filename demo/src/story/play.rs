@@ -1,19 +1,21 @@
 //! Plays a row and says what came of it in the words of [`Expected`].
 
 use bytes::Bytes;
+use hopgate::dev::proof::ProofBuilder;
 use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
 use http_body_util::Empty;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testbed::envoy::Identity;
 use tokio::task::block_in_place;
 
-use super::expected::{Expected, Sees, by_envoy, refusal, shown_path, tls};
+use super::expected::{Expected, Sees, by_envoy, described, refusal, shown_path, tls, told};
 use super::mint::Mint;
-use super::row::{Caller, Credential, Door, Row, Token};
+use super::row::{Caller, Credential, Door, Proof, Row, Token};
 use crate::Fault;
 use crate::client::{Answer, call};
 use crate::decision::Decision;
 use crate::mesh::{Hop, Mesh};
+use crate::names::Workload;
 use crate::report::Played;
 
 const DECISION_ID: &str = "x-hopgate-decision-id";
@@ -21,12 +23,18 @@ const DECISION_ID: &str = "x-hopgate-decision-id";
 pub(crate) struct Player<'a> {
     pub(crate) mesh: &'a mut Mesh,
     pub(crate) mint: Mint,
-    last_token: String,
+    pub(crate) last_token: String,
+    last_proof: String,
+    /// Given by invoices for the next proof.
+    nonce: Option<String>,
+    /// The last refusal's, every scheme of it.
+    pub(crate) challenge: String,
 }
 
 impl<'a> Player<'a> {
     pub(crate) fn new(mesh: &'a mut Mesh) -> Result<Self, Fault> {
-        Ok(Self { mint: Mint::of(mesh)?, mesh, last_token: String::new() })
+        let (last_token, last_proof, challenge) = <(String, String, String)>::default();
+        Ok(Self { mint: Mint::of(mesh)?, mesh, last_token, last_proof, nonce: None, challenge })
     }
 
     /// A row that can't be played differs; the others still are.
@@ -35,7 +43,7 @@ impl<'a> Player<'a> {
             Ok(seen) => seen,
             Err(fault) => (format!("fault: {fault}"), None),
         };
-        Played { group, tried: row.tried.to_owned(), expected: row.expected.to_string(), seen, decision }
+        Played { group, tried: row.tried.to_owned(), expected: row.expected.to_string(), seen, note: None, decision }
     }
 
     async fn try_row(&mut self, row: &Row) -> Result<(String, Option<Decision>), Fault> {
@@ -79,6 +87,13 @@ impl<'a> Player<'a> {
                 headers.append(header::AUTHORIZATION, bearer(&token)?);
                 target = format!("{target}?access_token={token}");
             }
+            Credential::Dpop(token, proof) => {
+                let token = self.token(token)?;
+                headers.append(header::AUTHORIZATION, HeaderValue::from_str(&format!("DPoP {token}"))?);
+                if let Some(proof) = self.proof(row, &token, *proof)? {
+                    headers.append("dpop", HeaderValue::from_str(&proof)?);
+                }
+            }
         }
         let mut request = Request::builder().method(row.method);
         if row.grpc {
@@ -99,14 +114,39 @@ impl<'a> Player<'a> {
             Token::Same => {}
             Token::Early => self.last_token.clone_from(&self.mint.early),
             Token::Signed(change) => self.last_token = self.mint.sign(&change(self.mint.token()))?,
+            Token::KeyBound(change) => self.last_token = self.mint.sign(&change(self.mint.key_bound()))?,
+            Token::CertificateBound(change) => {
+                self.last_token = self.mint.sign(&change(self.mint.certificate_bound()))?;
+            }
+            Token::Refund(change) => self.last_token = self.mint.sign(&change(self.mint.refund()))?,
             Token::Forged(make) => self.last_token = make(&self.mint)?,
         }
         Ok(self.last_token.clone())
     }
 
+    fn proof(&mut self, row: &Row, token: &str, proof: Proof) -> Result<Option<String>, Fault> {
+        match proof {
+            Proof::None => return Ok(None),
+            Proof::Same => {}
+            Proof::By(agent, change) => {
+                let key = match agent {
+                    Workload::Planner => &self.mint.planner.key,
+                    Workload::Researcher => &self.mint.researcher.key,
+                    Workload::Console | Workload::Invoices => return Err("no agent, so no key for proofs".into()),
+                };
+                let url = Workload::Invoices.audience() + row.path();
+                let fresh = ProofBuilder::new(row.method, &url, token);
+                let fresh = self.nonce.iter().fold(fresh, |proof, nonce| proof.nonce(nonce));
+                self.last_proof = change(fresh).sign(key)?;
+            }
+        }
+        Ok(Some(self.last_proof.clone()))
+    }
+
     fn identity(&self, caller: Caller) -> Option<Identity> {
         match caller {
             Caller::As(workload) => Some(self.mesh.folder.identity(workload)),
+            Caller::Replica => Some(self.mesh.folder.replica()),
             Caller::Stranger => Some(self.mesh.folder.stranger()),
             Caller::WithoutCertificate => None,
         }
@@ -125,6 +165,12 @@ impl<'a> Player<'a> {
         block_in_place(|| self.hop(door).sidecar.decision(id))
     }
 
+    /// Whether this is the metadata of invoices (RFC 9728 section 2).
+    fn describes(&self, document: &Value) -> bool {
+        document.get("resource") == Some(&json!(Workload::Invoices.audience()))
+            && document.get("authorization_servers") == Some(&json!([self.mesh.issuer.identifier()]))
+    }
+
     /// A refusal names its decision to the caller; an allowed call's is named to the service, here the echo.
     fn read(&mut self, row: &Row, response: &Response<Bytes>) -> Result<(String, Option<Decision>), Fault> {
         let status = response.status().as_u16();
@@ -133,20 +179,25 @@ impl<'a> Player<'a> {
         let id = told.or(header_of(&body, DECISION_ID).first().copied());
         let Some(id) = id else { return Ok((by_envoy(status), None)) };
         let decision = self.decision(row.to, id)?;
+        if let Some(nonce) = response.headers().get("dpop-nonce") {
+            self.nonce = Some(nonce.to_str()?.to_owned());
+        }
         let seen = match decision.text("reason") {
+            None if decision.text("decision") == Some("answer") => described(self.describes(&body)),
             None => match &row.expected {
                 Expected::Allowed(sees) => format!("{status} allowed{}", seen_behind(sees, &body)),
                 _ => format!("{status} allowed"),
             },
             Some(reason) => {
-                let challenge = response.headers().get(header::WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
-                let error = challenge.and_then(error_of);
+                self.challenge = challenge(response.headers());
+                let error = parameter(&self.challenge, "error");
                 if let Some(code) = response.headers().get("grpc-status").and_then(|code| code.to_str().ok()) {
                     refusal(&format!("grpc-status {code}"), error, reason)
                 } else {
                     let path = decision.text("path").filter(|path| *path != row.path());
                     refusal(&status.to_string(), error, reason)
                         + &path.map(shown_path).unwrap_or_default()
+                        + &told_of(&row.expected, &self.challenge)
                         + &disagreement(&body, error, id)
                 }
             }
@@ -172,10 +223,21 @@ fn seen_behind(sees: &[Sees], echo: &Value) -> String {
     sees.iter().map(one).collect()
 }
 
-/// `error` of a challenge (RFC 6750 section 3).
-fn error_of(challenge: &str) -> Option<&str> {
-    let (_, rest) = challenge.split_once("error=\"")?;
-    rest.split_once('"').map(|(error, _)| error)
+/// The challenges of every scheme, each of which may have a header line of its own.
+fn challenge(headers: &HeaderMap) -> String {
+    let lines = headers.get_all(header::WWW_AUTHENTICATE).iter().filter_map(|line| line.to_str().ok());
+    lines.collect::<Vec<_>>().join(", ")
+}
+
+/// A parameter of a challenge, the first of its name: every scheme says the same.
+pub(crate) fn parameter<'a>(challenge: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = challenge.split_once(&format!("{name}=\""))?;
+    rest.split_once('"').map(|(value, _)| value)
+}
+
+fn told_of(expected: &Expected, challenge: &str) -> String {
+    let Expected::Refused { tells, .. } = expected else { return String::new() };
+    tells.iter().map(|(name, _)| told(name, parameter(challenge, name))).collect()
 }
 
 /// What the body says otherwise than the headers.

@@ -1,6 +1,7 @@
 //! One thing that is tried, as data: who calls which door with what, and what must come of it.
 
 use hopgate::dev::mint::TokenBuilder;
+use hopgate::dev::proof::ProofBuilder;
 
 use super::expected::Expected;
 use super::mint::Mint;
@@ -34,6 +35,8 @@ pub(crate) enum Door {
 pub(crate) enum Caller {
     /// With its own certificate of the mesh.
     As(Workload),
+    /// As the researcher, with the certificate of another pod of it.
+    Replica,
     WithoutCertificate,
     /// With a certificate in the planner's name from a CA that the mesh does not know.
     Stranger,
@@ -49,17 +52,34 @@ pub(crate) enum Credential {
     Query(Token),
     QueryAndBearer(Token),
     Basic,
+    Dpop(Token, Proof),
 }
 
 pub(crate) enum Token {
     /// The token of the allowed chain at invoices, changed, and signed by the issuer.
     Signed(fn(TokenBuilder) -> TokenBuilder),
+    /// The same, bound to the researcher's key.
+    KeyBound(fn(TokenBuilder) -> TokenBuilder),
+    /// The same, bound to the researcher's certificate.
+    CertificateBound(fn(TokenBuilder) -> TokenBuilder),
+    /// The planner's for a refund, with all that the route asks for.
+    Refund(fn(TokenBuilder) -> TokenBuilder),
     /// What no issuer would make.
     Forged(fn(&Mint) -> Result<String, Fault>),
     /// The one of the row before.
     Same,
     /// Issued before invoices' hopgate was there.
     Early,
+}
+
+/// The `DPoP` proof beside a token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Proof {
+    None,
+    /// For this call, by this agent's key and with the nonce that invoices gave last; then changed.
+    By(Workload, fn(ProofBuilder) -> ProofBuilder),
+    /// The one of the row before.
+    Same,
 }
 
 impl Row {
@@ -119,6 +139,12 @@ impl Row {
 
     pub(crate) fn token(self, change: fn(TokenBuilder) -> TokenBuilder) -> Self {
         self.credential(Credential::Bearer(Token::Signed(change)))
+    }
+
+    /// The planner calls for a refund.
+    pub(crate) fn refund(self, change: fn(TokenBuilder) -> TokenBuilder) -> Self {
+        let call = self.from(Workload::Planner).call("POST", "/invoices/7/refund");
+        call.credential(Credential::Bearer(Token::Refund(change)))
     }
 
     pub(crate) fn forged(self, make: fn(&Mint) -> Result<String, Fault>) -> Self {

@@ -1,17 +1,13 @@
 //! What the token allows, and how far an agent may ever reach.
 
 use super::expected::{Sees, allowed, refused};
-use super::mint::refund;
 use super::row::Row;
-use crate::names::Workload;
 
 pub(super) fn rows() -> Vec<Row> {
     let insufficient = |reason| refused(403, "insufficient_scope", reason);
     vec![
         Row::new("the token lacks the scope", insufficient("scope_missing"))
-            .from(Workload::Planner)
-            .call("POST", "/invoices/7/refund")
-            .token(|token| refund(token).scope("invoices:read")),
+            .refund(|token| token.scope("invoices:read")),
         Row::new("the token has no scopes", insufficient("scope_missing")).token(|token| token.scope("")),
         Row::new("a scope that only starts alike", insufficient("scope_missing"))
             .token(|token| token.scope("invoices:readonly")),

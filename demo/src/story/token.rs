@@ -53,7 +53,7 @@ pub(super) fn rows() -> Vec<Row> {
             let twice = claims.replacen('{', r#"{"sub":"root","#, 1);
             Ok(mint.key.sign_raw(header.as_bytes(), twice.as_bytes())?)
         }),
-        Row::new("bound to a key that nobody proved (cnf)", invalid("binding_unsupported"))
+        Row::new("bound to what can't be a key (cnf)", invalid("binding_unsupported"))
             .token(|token| token.claim("cnf", json!({ "jkt": "x" }))),
         Row::new("not a token at all", invalid("token_malformed")).forged(|_| Ok("invoices".to_owned())),
     ]

@@ -10,7 +10,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::dev::mint::TokenBuilder;
+use crate::dev::mint::{TokenBuilder, now};
 
 use super::{
     Issuer,
@@ -32,7 +32,21 @@ pub(super) async fn user_token(State(issuer): State<Issuer>, pairs: Pairs) -> Re
     let lifetime = issuer.0.lifetime;
     let token =
         TokenBuilder::new(issuer.identifier(), sub, "").audiences(audiences).client_id(client_id).lifetime(lifetime);
-    answer(&issuer, &Grant { token, scopes, lifetime_s: lifetime.as_secs(), issued_token_type: None })
+    let token = authenticated(token, &parameters)?;
+    answer(&issuer, &Grant { token, scopes, lifetime_s: lifetime.as_secs(), issued_token_type: None, bound_to: None })
+}
+
+/// As an answer to what RFC 9470 section 4 adds to an authorization request: the person authenticated at the first of
+/// `acr_values`, just now, or at `auth_time` for a session that is older.
+fn authenticated(token: TokenBuilder, parameters: &Parameters) -> Result<TokenBuilder, OauthError> {
+    let level = parameters.get("acr_values").and_then(|values| values.split(' ').find(|value| !value.is_empty()));
+    let auth_time = match parameters.get("auth_time").map(str::parse::<u64>) {
+        None => level.map(|_| now()),
+        Some(Ok(seconds)) if seconds <= now() => Some(seconds),
+        Some(_) => return Err(OauthError::request("auth_time is not a time in the past, in seconds since the epoch")),
+    };
+    let token = level.into_iter().fold(token, |token, level| token.claim("acr", json!(level)));
+    Ok(auth_time.into_iter().fold(token, |token, seconds| token.claim("auth_time", json!(seconds))))
 }
 
 /// Rotates; `keep_old=false` withdraws the old public keys at once, as after a compromise.

@@ -46,7 +46,7 @@ pub(super) fn exchange(issuer: &Issuer, client: &Client, parameters: &Parameters
     for (name, value) in [("auth_time", subject.auth_time), ("acr", subject.acr), ("amr", subject.amr)] {
         token = value.into_iter().fold(token, |token, value: Value| token.claim(name, value));
     }
-    Ok(Grant { token, scopes, lifetime_s, issued_token_type: Some(ACCESS_TOKEN) })
+    Ok(Grant { token, scopes, lifetime_s, issued_token_type: Some(ACCESS_TOKEN), bound_to: None })
 }
 
 fn subject(issuer: &Issuer, parameters: &Parameters) -> Result<Presented, OauthError> {

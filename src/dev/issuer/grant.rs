@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::dev::mint::TokenBuilder;
 
 use super::{
-    Client, Issuer, exchange,
+    Client, Issuer, dpop, exchange,
     form::{Pairs, Parameters},
     oauth_error::OauthError,
 };
@@ -29,6 +29,8 @@ pub(super) struct Grant {
     pub(super) lifetime_s: u64,
     /// For token exchange (RFC 8693 section 2.2.1).
     pub(super) issued_token_type: Option<&'static str>,
+    /// The thumbprint of the key that it is bound to (RFC 9449 section 6.1).
+    pub(super) bound_to: Option<String>,
 }
 
 pub(super) async fn token(
@@ -38,6 +40,7 @@ pub(super) async fn token(
 ) -> Result<Response, OauthError> {
     let parameters = Parameters::read(pairs)?;
     let client = authenticate(&issuer, &headers, &parameters)?;
+    let bound_to = dpop::proven(&issuer, &headers)?;
     let grant = match parameters.required("grant_type", "grant_type is missing")? {
         CLIENT_CREDENTIALS => client_credentials(&issuer, client, &parameters)?,
         TOKEN_EXCHANGE => exchange::exchange(&issuer, client, &parameters)?,
@@ -45,17 +48,20 @@ pub(super) async fn token(
             return Err(OauthError::grant_type("expected client_credentials or token-exchange"));
         }
     };
-    answer(&issuer, &grant)
+    answer(&issuer, &Grant { bound_to, ..grant })
 }
 
 /// The successful answer of RFC 6749 section 5.1.
 pub(super) fn answer(issuer: &Issuer, grant: &Grant) -> Result<Response, OauthError> {
     let scope = grant.scopes.join(" ");
-    let token = grant.token.clone().scope(&scope);
+    let mut token = grant.token.clone().scope(&scope);
+    if let Some(thumbprint) = &grant.bound_to {
+        token = token.claim("cnf", json!({ "jkt": thumbprint }));
+    }
     let signed = token.sign(&issuer.signing_key()).map_err(|_| OauthError::server("the token could not be signed"))?;
     let mut body = Map::new();
     body.insert("access_token".to_owned(), json!(signed));
-    body.insert("token_type".to_owned(), json!("Bearer"));
+    body.insert("token_type".to_owned(), json!(if grant.bound_to.is_some() { "DPoP" } else { "Bearer" }));
     body.insert("expires_in".to_owned(), json!(grant.lifetime_s));
     if !scope.is_empty() {
         body.insert("scope".to_owned(), json!(scope));
@@ -82,7 +88,7 @@ fn client_credentials(issuer: &Issuer, client: &Client, parameters: &Parameters)
     }
     // RFC 9068 section 2.2: `sub` is the client itself where no resource owner is involved.
     let token = TokenBuilder::new(issuer.identifier(), &client.id, "").audiences(audiences).lifetime(issuer.0.lifetime);
-    Ok(Grant { token, scopes, lifetime_s: issuer.0.lifetime.as_secs(), issued_token_type: None })
+    Ok(Grant { token, scopes, lifetime_s: issuer.0.lifetime.as_secs(), issued_token_type: None, bound_to: None })
 }
 
 /// `client_secret_basic` or `client_secret_post`; RFC 6749 section 2.3: "MUST NOT use more than one authentication

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Instant};
 use axum::{Json, extract::State};
 use serde_json::{Value, json};
 
-use super::{Issuer, grant};
+use super::{Issuer, dpop, grant};
 
 /// RFC 8414 section 2, with the members OIDC Discovery wants, so that either kind of client can read it.
 pub(super) async fn document(State(issuer): State<Issuer>) -> Json<Value> {
@@ -19,6 +19,7 @@ pub(super) async fn document(State(issuer): State<Issuer>) -> Json<Value> {
         "jwks_uri": identifier.url("/jwks"),
         "grant_types_supported": [grant::CLIENT_CREDENTIALS, grant::TOKEN_EXCHANGE],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "dpop_signing_alg_values_supported": dpop::ALGORITHMS,
         "scopes_supported": scopes,
         // There is no authorization endpoint, so no response type; RFC 8414 requires the member all the same.
         "response_types_supported": [],

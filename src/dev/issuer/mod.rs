@@ -4,14 +4,16 @@
 //! ```text
 //! GET  /.well-known/oauth-authorization-server   RFC 8414; also /.well-known/openid-configuration
 //! GET  /jwks                                     the signing key, and for a while the ones before it
-//! POST /token                                    client_credentials, token-exchange
-//! POST /user-token                               dev only: sub, client_id, audience, scope; stands for a consent
+//! POST /token                                    client_credentials, token-exchange; with a DPoP proof, bound to its key
+//! POST /user-token                               dev only: sub, client_id, audience, scope; stands for a consent.
+//!                                                With acr_values or auth_time: the person authenticated like that
 //! POST /rotate                                   dev only: a new signing key; keep_old=false forgets the old ones now
 //! ```
 //! An issuer identifier with a path (`http://127.0.0.1:9000/as`) has its endpoints below that path.
 
 mod config;
 mod dev_endpoints;
+mod dpop;
 mod exchange;
 mod form;
 mod grant;

@@ -35,6 +35,11 @@ impl OauthError {
         Self { code: "invalid_target", description }
     }
 
+    /// RFC 9449 section 5.
+    pub(super) const fn proof(description: &'static str) -> Self {
+        Self { code: "invalid_dpop_proof", description }
+    }
+
     pub(super) const fn grant_type(description: &'static str) -> Self {
         Self { code: "unsupported_grant_type", description }
     }

@@ -1,5 +1,6 @@
 //! The issuer over HTTP, as hopgate and the demo's agents use it.
 
+mod dpop;
 mod exchange;
 
 use std::{future::pending, io};

@@ -127,3 +127,38 @@ async fn the_exchange_refuses_actors_that_are_not_the_client() {
     let claims = issuer.claims(&token(&issuer.exchange(PLANNER, &user, &two).await.1)).await;
     assert_eq!(claims["aud"], json!(["a", "b", "https://c.example"]));
 }
+
+#[tokio::test]
+async fn how_the_person_authenticated_is_in_every_token_of_the_chain() {
+    let issuer = start("").await;
+    let ask = async |more: &[(&str, &str)]| {
+        let form = [("sub", "alice"), ("client_id", "planner"), ("audience", "https://planner.demo.local")];
+        issuer.post("/user-token", &[&form, more].concat()).await
+    };
+    let plain = issuer.claims(&token(&ask(&[]).await.1)).await;
+    assert_eq!((plain.get("acr"), plain.get("auth_time")), (None, None));
+
+    let old = now().saturating_sub(600);
+    let since = old.to_string();
+    for (more, acr, earliest) in [
+        (vec![("acr_values", "urn:demo:mfa urn:demo:pwd")], json!("urn:demo:mfa"), now()),
+        (vec![("acr_values", "urn:demo:mfa"), ("auth_time", &since)], json!("urn:demo:mfa"), old),
+        (vec![("auth_time", &since)], json!(null), old),
+    ] {
+        let user = token(&ask(&more).await.1);
+        let first = token(&issuer.exchange(PLANNER, &user, &[]).await.1);
+        let second = token(&issuer.exchange(RESEARCHER, &first, &[]).await.1);
+        for link in [&user, &first, &second] {
+            let claims = issuer.claims(link).await;
+            assert_eq!(claims["acr"], acr, "{more:?}");
+            assert!(
+                (earliest..earliest.saturating_add(5)).contains(&claims["auth_time"].as_u64().unwrap()),
+                "{claims}"
+            );
+        }
+    }
+    let tomorrow = now().saturating_add(86_400).to_string();
+    for bad in ["yesterday", "-1", "1.5", &tomorrow] {
+        refused(&ask(&[("auth_time", bad)]).await, "invalid_request");
+    }
+}
