@@ -88,11 +88,18 @@ impl KillSwitch {
         match loaded {
             Ok(list) => {
                 self.refused = None;
-                self.metrics.revocations(list.len(), true);
-                if list.revision != in_force.revision {
-                    tracing::info!(revision = %list.revision, entries = list.len(), "revocations in force");
+                let (entries, revision) = (list.len(), Arc::clone(&list.revision));
+                if revision != in_force.revision {
+                    for issuer in list.issuers().filter(|issuer| state.snapshot.issuer(issuer).is_none()) {
+                        tracing::warn!(
+                            issuer,
+                            "revocations name an issuer that is not configured; these entries stop nothing"
+                        );
+                    }
                     self.live.set_revocations(&file, list);
+                    tracing::info!(%revision, entries, "revocations in force");
                 }
+                self.metrics.revocations(entries, true);
             }
             Err(faults) if self.refused.as_ref() == Some(&faults) => {}
             Err(faults) => {

@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
 use crate::authz::{Issuer, KeySet, NonceKey, ProofRules, Revocations, Snapshot, VerifiedTokens};
-use crate::config::{IssuerSettings, KeySource, ProofSettings, Secret, Settings, Upstream, next_generation};
+use crate::config::{
+    IssuerSettings, KeySource, ProcessSettings, Secret, Settings, StoreSettings, Upstream, next_generation,
+};
 
 /// One immutable state: what a decision depends on, and how its answer is dressed.
 #[derive(Clone, Debug)]
@@ -26,7 +29,7 @@ impl State {
     /// # Errors
     /// The machine has no randomness for the key of nonces.
     pub fn first(settings: &Settings, verified: Arc<VerifiedTokens>) -> io::Result<Self> {
-        Ok(Self::new(settings, Arc::new(proof_rules(&settings.process.proofs)?), verified, None))
+        Ok(Self::new(settings, Arc::new(proof_rules(&settings.process)?), verified, None))
     }
 
     /// The state that follows this one when the settings have changed. Issuers whose keys are fetched
@@ -114,10 +117,10 @@ impl Live {
     }
 
     /// Puts the list that `file` holds in force, if that is still the file to look at.
-    pub fn set_revocations(&self, file: &PathBuf, list: Revocations) {
+    pub fn set_revocations(&self, file: &Path, list: Revocations) {
         self.replace(|state| {
             let mut next = state.clone();
-            if next.revocation_file.as_ref() == Some(file) {
+            if next.revocation_file.as_deref() == Some(file) {
                 next.snapshot.revocations = Arc::new(list);
             }
             next
@@ -149,7 +152,9 @@ fn revocations(settings: &Settings, previous: Option<&State>) -> Arc<Revocations
 }
 
 /// The rules for proofs that `settings` ask for, with a random nonce key where none is configured.
-fn proof_rules(settings: &ProofSettings) -> io::Result<ProofRules> {
+fn proof_rules(process: &ProcessSettings) -> io::Result<ProofRules> {
+    let settings = &process.proofs;
+    let alone = settings.nonce_secret.is_none() && matches!(process.replay.store, StoreSettings::Memory { .. });
     let nonces = if let Some(Secret(secret)) = &settings.nonce_secret {
         NonceKey::new(secret)
     } else {
@@ -164,5 +169,6 @@ fn proof_rules(settings: &ProofSettings) -> io::Result<ProofRules> {
         require_nonce: settings.require_nonce,
         nonce_lifetime: settings.nonce_lifetime,
         nonces,
+        nonce_skew: if alone { Duration::ZERO } else { settings.clock_skew },
     })
 }

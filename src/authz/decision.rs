@@ -1,6 +1,7 @@
 //! What comes out of the core: how far each check got, what was established, and the outcome.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::digest;
 
@@ -94,8 +95,8 @@ pub struct Claim {
     pub kind: Claimable,
     /// The earliest instant of our clock at which it can have been issued.
     pub issued_at: UnixTime,
-    /// From then on it is refused as expired, whatever clock skew is configured by then, so the
-    /// claim may be forgotten.
+    /// From then on it is refused as expired, whatever is configured by then, so the claim may be
+    /// forgotten.
     pub until: UnixTime,
 }
 
@@ -106,6 +107,10 @@ pub enum Claimable {
     /// A single-use token.
     Token,
 }
+
+/// How much longer a claim is kept than what it is on can be accepted: a call is judged by the time
+/// it came, and a store forgets by the time it is then.
+const SLACK: Duration = Duration::from_secs(10);
 
 /// Digest of the kind, the service, whoever gave the id, and the id.
 pub type ClaimKey = [u8; 16];
@@ -136,7 +141,7 @@ impl Claim {
         for (to, from) in key.iter_mut().zip(hash.finish().as_ref()) {
             *to = *from;
         }
-        Self { key, kind, issued_at, until }
+        Self { key, kind, issued_at, until: until.after(SLACK) }
     }
 
     fn refusal(&self, claimed: Claimed) -> Option<Reason> {

@@ -114,13 +114,13 @@ impl Walk<'_> {
         let claims = token.claims();
 
         self.enforce(Check::Audience, audience::check(service, claims))?;
-        let revoked = if snapshot.revocations.stop(claims) { Err(Reason::Revoked) } else { Ok(()) };
+        let chain = delegation::Chain::of(&snapshot.agents, claims);
+        let revoked = snapshot.revocations.check(&snapshot.agents, claims, &chain);
         self.enforce(Check::Revocation, revoked)?;
         if claims.act == Act::Malformed {
             // Always: observed, it would be read as no delegation.
             return self.check(Check::Delegation, Err(Reason::ActMalformed));
         }
-        let chain = delegation::Chain::of(&snapshot.agents, claims);
         self.enforce(Check::Delegation, delegation::check(&route.delegation, service, claims, &chain))?;
         match route.delegation.bind_caller {
             BindCaller::No => self.trail.set(Check::Caller, Verdict::NotAsked),
@@ -181,7 +181,8 @@ impl Walk<'_> {
             Err(reason) => (None, Err(reason)),
         };
         self.enforce(Check::Sender, verdict)?;
-        Ok(proof)
+        // Only observed, a proof is not used up either: nobody is refused for one.
+        Ok(proof.filter(|_| self.snapshot.enforcement.mode(Check::Sender) == Mode::Enforce))
     }
 
     /// Check 4, keeping what an unverified token says for the record.

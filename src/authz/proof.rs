@@ -38,6 +38,9 @@ pub struct ProofRules {
     /// How long a nonce may be used.
     pub nonce_lifetime: Duration,
     pub nonces: NonceKey,
+    /// How far the clock that a nonce was made by, or that a store began by, may be from ours: that
+    /// of another replica, where they share a key or a store.
+    pub nonce_skew: Duration,
 }
 
 /// What the proof is about.
@@ -127,7 +130,7 @@ impl ProofRules {
             return Err(Reason::ProofTokenMismatch);
         }
         let by_nonce = self.check_nonce(claims.get("nonce"), now)?;
-        let made_at = by_nonce.unwrap_or(issued_at.before(self.clock_skew));
+        let made_at = by_nonce.map_or(issued_at.before(self.clock_skew), |at| at.before(self.nonce_skew));
         Ok(Proof { key, id: id.into(), made_at, until: expires_at.after(self.clock_skew) })
     }
 
@@ -181,6 +184,7 @@ mod tests {
             require_nonce: false,
             nonce_lifetime: Duration::from_secs(300),
             nonces: NonceKey::new(&[7; 32]),
+            nonce_skew: Duration::ZERO,
         }
     }
 

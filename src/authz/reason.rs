@@ -256,8 +256,8 @@ reasons! {
     ProofReplayed "proof_replayed" Replay InvalidProof "The DPoP proof was used before"
     /// Made before this process began to remember; one with a nonce of ours can't be.
     ProofPredatesStore "proof_predates_store" Replay UseNonce "Resource server requires nonce in DPoP proof"
-    ReplayStoreFull "replay_store_full" Replay Unavailable "Single-use tokens can not be checked now"
-    ReplayStoreUnavailable "replay_store_unavailable" Replay Unavailable "Single-use tokens can not be checked now"
+    ReplayStoreFull "replay_store_full" Replay Unavailable "Single use can not be checked now"
+    ReplayStoreUnavailable "replay_store_unavailable" Replay Unavailable "Single use can not be checked now"
 
     Overloaded "overloaded" Service Unavailable "The authorization service is overloaded"
     /// The message did not come, or its answer was not found, in time.

@@ -1,5 +1,7 @@
 //! What the core is told about one call: facts, parsed once by an edge, nothing believed yet.
 
+use std::fmt;
+
 /// One call as Envoy (or a file, or a test) describes it.
 ///
 /// Everything here is the caller's word except `service`, which the operator sets per route in
@@ -25,13 +27,24 @@ pub struct Request<'a> {
 }
 
 /// A header of which there may be one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub enum Field<'a> {
     #[default]
     Absent,
     Once(&'a [u8]),
     /// More than one field line, whatever they hold.
     Repeated,
+}
+
+/// Never the value: it may be a credential.
+impl fmt::Debug for Field<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("Absent"),
+            Self::Once(value) => write!(f, "Once({} bytes)", value.len()),
+            Self::Repeated => f.write_str("Repeated"),
+        }
+    }
 }
 
 impl<'a> Field<'a> {

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::agents::Agents;
 use super::claims::Claims;
+use super::delegation::Chain;
+use super::reason::Reason;
 use super::time::UnixTime;
 
 /// What is revoked; empty by default.
@@ -23,7 +26,7 @@ pub struct Revocation {
     pub issuer: Option<Box<str>>,
     pub token_id: Option<Box<str>>,
     pub subject: Option<Box<str>>,
-    /// An actor's `act.sub` anywhere in the chain, or the client of a token without one.
+    /// An actor anywhere in the chain, by its `act.sub` or its agent's `id`, or the client.
     pub actor: Option<Box<str>>,
     pub client_id: Option<Box<str>>,
     /// Tokens issued before this instant, and those that don't say when.
@@ -66,19 +69,20 @@ impl Revocations {
         self.named.values().flatten().chain(&self.general).filter_map(|entry| entry.issuer.as_deref())
     }
 
-    /// Whether an entry stops the token of these claims.
-    #[must_use]
-    pub fn stop(&self, claims: &Claims) -> bool {
+    /// Whether no entry stops the token of these claims.
+    pub(super) fn check(&self, agents: &Agents, claims: &Claims, chain: &Chain) -> Result<(), Reason> {
         if self.is_empty() {
-            return false;
+            return Ok(());
         }
-        let stopped =
-            |name: Named| self.named.get(&name).is_some_and(|entries| entries.iter().any(|e| e.stops(claims)));
-        self.general.iter().any(|entry| entry.stops(claims))
+        let acting = acting(agents, claims, chain);
+        let stops = |entry: &Revocation| entry.stops(claims, &acting);
+        let stopped = |name: Named| self.named.get(&name).is_some_and(|entries| entries.iter().any(stops));
+        let revoked = self.general.iter().any(stops)
             || claims.token_id.clone().is_some_and(|id| stopped(Named::TokenId(id)))
             || stopped(Named::Subject(claims.subject.clone()))
             || claims.client_id.clone().is_some_and(|id| stopped(Named::Client(id)))
-            || acting(claims).any(|actor| stopped(Named::Actor(actor.into())))
+            || acting.iter().any(|actor| stopped(Named::Actor((*actor).into())));
+        if revoked { Err(Reason::Revoked) } else { Ok(()) }
     }
 }
 
@@ -91,7 +95,7 @@ impl Revocation {
             .or_else(|| named(&self.client_id, Named::Client))
     }
 
-    fn stops(&self, claims: &Claims) -> bool {
+    fn stops(&self, claims: &Claims, acting: &[&str]) -> bool {
         let is = |wanted: &Option<Box<str>>, found: Option<&str>| match wanted {
             None => true,
             Some(wanted) => found == Some(wanted.as_ref()),
@@ -100,13 +104,18 @@ impl Revocation {
             && is(&self.token_id, claims.token_id.as_deref())
             && is(&self.subject, Some(&claims.subject))
             && is(&self.client_id, claims.client_id.as_deref())
-            && self.actor.as_deref().is_none_or(|wanted| acting(claims).any(|actor| actor == wanted))
+            && self.actor.as_deref().is_none_or(|wanted| acting.contains(&wanted))
             && self.issued_before.is_none_or(|instant| claims.issued_at.is_none_or(|at| at < instant))
     }
 }
 
-/// Everybody who had a hand in the call: the whole chain, and the client, which is the acting party
-/// where no chain is.
-fn acting(claims: &Claims) -> impl Iterator<Item = &str> {
-    claims.act.actors().iter().map(|actor| actor.subject.as_ref()).chain(claims.client_id.as_deref())
+/// Everybody who had a hand in the call, by every name they have: the whole chain, and the client,
+/// which is the acting party where no chain is; as the token calls them, and as the operator does.
+fn acting<'a>(agents: &'a Agents, claims: &'a Claims, chain: &Chain) -> Vec<&'a str> {
+    let subjects = claims.act.actors().iter().map(|actor| actor.subject.as_ref());
+    let client = claims.client_id.as_deref();
+    let of_client = client.and_then(|client| agents.of_client(&claims.issuer, client));
+    let known = chain.agents().iter().copied().flatten().chain(of_client);
+    let ids = known.filter_map(|index| agents.get(index)).map(|agent| agent.id.as_ref());
+    subjects.chain(client).chain(ids).collect()
 }

@@ -94,8 +94,8 @@ fn longer(route: Option<Duration>, class: Option<Duration>) -> bool {
 
 /// Whether something passes `own` that would not pass `class`.
 fn steps_less(own: &StepUp, class: &StepUp) -> bool {
-    let other = |acr: &Box<str>| !class.acr_values.contains(acr);
-    let levels = !class.acr_values.is_empty() && (own.acr_values.is_empty() || own.acr_values.iter().any(other));
+    let other = own.acr_values.iter().any(|acr| !class.acr_values.contains(acr));
+    let levels = !class.acr_values.is_empty() && (own.acr_values.is_empty() || other);
     levels || longer(own.max_age, class.max_age)
 }
 

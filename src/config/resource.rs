@@ -40,7 +40,7 @@ pub(super) fn metadata(
             if url.is_none() {
                 faults.add(
                     format_args!("{path}.resource_metadata"),
-                    format_args!("found `{text}`, expected a URL with a path in canonical form"),
+                    format_args!("found `{text}`, expected a URL whose path begins with `/.well-known/`"),
                 );
             }
             url?
@@ -55,7 +55,9 @@ pub(super) fn metadata(
 fn written_url(text: &str) -> Option<Url> {
     let plain = !text.contains(['"', '\\']) && text.bytes().all(|b| b.is_ascii_graphic());
     let url = Url::parse(text).ok().filter(|url| plain && url.host().is_some() && url.query().is_none())?;
-    CanonicalPath::parse(url.path()).is_ok().then_some(url)
+    // Elsewhere it would make a path of the service public.
+    let well_known = url.path().starts_with("/.well-known/");
+    (well_known && CanonicalPath::parse(url.path()).is_ok()).then_some(url)
 }
 
 /// RFC 9728 section 3.1: the well-known path goes between host and path of the resource.
@@ -72,6 +74,9 @@ fn derived_url(audience: &str) -> Option<Url> {
 fn document(config: &written::Config, written: &written::Service) -> String {
     let scopes: BTreeSet<_> = written.routes.iter().flat_map(|route| &route.scopes).collect();
     let issuers: Vec<_> = config.issuers.iter().map(|issuer| &issuer.issuer).collect();
+    // Where no URL is known no proof can be for it.
+    let dpop =
+        written.external_urls.as_ref().map_or(TargetUrl::parse(&written.audience).is_some(), |urls| !urls.is_empty());
     let algorithms: Vec<_> = config.dpop.algorithms.iter().map(|name| algorithm(*name).name()).collect();
     let mut document = json!({
         "resource": written.audience,
@@ -79,10 +84,14 @@ fn document(config: &written::Config, written: &written::Service) -> String {
         "bearer_methods_supported": ["header"],
         "resource_name": written.name,
         "tls_client_certificate_bound_access_tokens": true,
-        "dpop_signing_alg_values_supported": algorithms,
     });
-    if let (Some(members), false) = (document.as_object_mut(), scopes.is_empty()) {
-        members.insert("scopes_supported".to_owned(), json!(scopes));
+    if let Some(members) = document.as_object_mut() {
+        let optional = [
+            ("scopes_supported", json!(scopes), !scopes.is_empty()),
+            ("dpop_signing_alg_values_supported", json!(algorithms), dpop),
+        ];
+        members
+            .extend(optional.into_iter().filter(|(.., there)| *there).map(|(name, value, _)| (name.to_owned(), value)));
     }
     document.to_string()
 }

@@ -42,7 +42,7 @@ struct Entry {
     /// Its `sub`.
     #[serde(default)]
     subject: Option<String>,
-    /// The `act.sub` of an actor anywhere in its chain, or its `client_id`.
+    /// An actor anywhere in its chain, by its `act.sub` or its agent's `id`, or its `client_id`.
     #[serde(default)]
     actor: Option<String>,
     /// Its `client_id`.

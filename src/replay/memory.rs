@@ -62,6 +62,7 @@ impl MemoryStore {
     }
 
     /// As [`ReplayStore::claim`]: nothing here has to be waited for.
+    #[must_use]
     pub fn claim_now(&self, claim: &Claim, now: UnixTime) -> Claimed {
         // Whole seconds: a token of the very second in which the store began may be older than it.
         if self.remembers_from.is_some_and(|from| claim.issued_at <= from) {

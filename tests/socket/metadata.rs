@@ -69,8 +69,8 @@ async fn the_well_known_part_goes_between_host_and_path_of_the_resource() {
 async fn a_service_whose_identifier_is_no_url_has_none_unless_written() {
     let gate = Plan::new().set("/services/0/audience", json!("invoices")).start();
     assert_eq!(gate.ask(&Call::get(PATH)).await.status, 403);
-    let written = json!("https://meta.demo.local/resources/invoices");
+    let written = json!("https://meta.demo.local/.well-known/resources/invoices");
     let plan = Plan::new().set("/services/0/audience", json!("invoices"));
     let gate = plan.set("/services/0/resource_metadata", written).start();
-    assert_eq!(gate.ask(&Call::get("/resources/invoices")).await.status, 200);
+    assert_eq!(gate.ask(&Call::get("/.well-known/resources/invoices")).await.status, 200);
 }

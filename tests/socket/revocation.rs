@@ -140,3 +140,18 @@ fn a_reload_does_not_bring_an_older_list_back() {
     live.replace(|state| state.next(&settings, verified()));
     assert_eq!(live.load().snapshot.revocations.len(), 1);
 }
+
+#[tokio::test]
+async fn an_agent_is_stopped_by_the_name_the_operator_gave_it_too() {
+    let plan = Plan::new()
+        .set("/revocations", json!({ "file": "revoked.yaml" }))
+        .set("/agents/0/subject", json!("client-4711"));
+    write(&plan, &json!([{ "actor": "planner" }]));
+    let gate = plan.start();
+    let by_chain = of("alice").client_id("app").actors(["researcher", "client-4711"]);
+    let by_client = of("alice").client_id("client-4711");
+    for token in [by_chain, by_client] {
+        assert_eq!(gate.get("/deep", &gate.mint(&token)).await.reason, "revoked", "{}", token.claims());
+    }
+    assert!(gate.get("/deep", &gate.mint(&of("alice").client_id("app").actors(["researcher"]))).await.allowed());
+}

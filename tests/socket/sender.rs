@@ -456,3 +456,17 @@ async fn challenges_name_both_schemes_where_both_would_do() {
         "Bearer realm=\"invoices\", scope=\"invoices:read\""
     );
 }
+
+#[tokio::test]
+async fn only_observed_a_sender_is_refused_for_nothing() {
+    let mut gate = Plan::new().set("/enforcement", json!({ "sender": "observe" })).start();
+    let key = key();
+    let token = gate.mint(&bound(&key));
+    let signed = proof(&token).sign(&key).unwrap();
+    for _ in 0..2 {
+        assert!(send(&gate, &token, &signed).await.allowed(), "nor is a proof used up");
+    }
+    let stolen = gate.get("/invoices", &token).await;
+    assert!(stolen.allowed());
+    assert_eq!(gate.record(&stolen)["would_deny"], json!(["bound_token_as_bearer"]));
+}
