@@ -6,7 +6,7 @@ use crate::support::{AUDIENCE, Call, ISSUER, Plan};
 
 const PATH: &str = "/.well-known/oauth-protected-resource";
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_document_is_public_and_says_what_a_client_needs() {
     let mut gate = Plan::new().start();
     let answer = gate.ask(&Call::get(PATH)).await;
@@ -33,7 +33,7 @@ async fn the_document_is_public_and_says_what_a_client_needs() {
     assert!(gate.metrics().contains("decision=\"answer\""));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn only_that_path_and_only_to_be_read() {
     let gate = Plan::new().start();
     assert_eq!(gate.ask(&Call::new("HEAD", PATH)).await.status, 200);
@@ -54,7 +54,7 @@ async fn only_that_path_and_only_to_be_read() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_well_known_part_goes_between_host_and_path_of_the_resource() {
     let gate = Plan::new().set("/services/0/audience", json!("https://api.demo.local/invoices")).start();
     let answer = gate.ask(&Call::get("/.well-known/oauth-protected-resource/invoices")).await;
@@ -65,7 +65,7 @@ async fn the_well_known_part_goes_between_host_and_path_of_the_resource() {
     assert!(challenge.contains(url), "{challenge}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_service_whose_identifier_is_no_url_has_none_unless_written() {
     let gate = Plan::new().set("/services/0/audience", json!("invoices")).start();
     assert_eq!(gate.ask(&Call::get(PATH)).await.status, 403);

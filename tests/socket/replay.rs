@@ -184,7 +184,7 @@ async fn reloading_the_configuration_forgets_no_claim() {
 }
 
 /// The claim's key holds the service's name, which is the operator's label and no identity.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn renaming_a_service_does_not_revive_used_tokens() {
     let mut gate = Plan::new().start();
     let token = gate.token();

@@ -31,7 +31,7 @@ fn rfc3339(secs: u64) -> String {
     humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + Duration::from_secs(secs)).to_string()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_revoked_is_refused_and_what_is_not_passes() {
     let deep = || of("alice").actors(["researcher", "planner"]);
     let cases: Vec<(Value, TokenBuilder, bool)> = vec![
@@ -76,7 +76,7 @@ async fn until(gate: &Gate, token: &str, revoked: bool) -> (Duration, Answer) {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_change_is_in_force_within_a_second_also_for_a_token_seen_before() {
     let mut gate = start(&json!([]));
     let token = gate.token();
@@ -94,7 +94,7 @@ async fn a_change_is_in_force_within_a_second_also_for_a_token_seen_before() {
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_list_works_when_the_configuration_on_disk_does_not() {
     let gate = start(&json!([]));
     let token = gate.token();
@@ -105,7 +105,7 @@ async fn the_list_works_when_the_configuration_on_disk_does_not() {
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_can_not_be_read_keeps_the_last_good_one_and_says_so() {
     let gate = start(&json!([{ "subject": "alice" }]));
     let token = gate.token();
@@ -141,7 +141,7 @@ fn a_reload_does_not_bring_an_older_list_back() {
     assert_eq!(live.load().snapshot.revocations.len(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_agent_is_stopped_by_the_name_the_operator_gave_it_too() {
     let plan = Plan::new()
         .set("/revocations", json!({ "file": "revoked.yaml" }))

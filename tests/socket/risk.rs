@@ -21,7 +21,7 @@ fn now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_route_asks_for_what_its_class_says_unless_it_says_otherwise() {
     let class = json!({ "destructive": { "sender_constrained": "required", "single_use": true } });
     let mut gate = plan(&class, &json!({ "risk": "destructive" })).start();
@@ -36,7 +36,7 @@ async fn a_route_asks_for_what_its_class_says_unless_it_says_otherwise() {
     assert_eq!(gate.ask(&wipe(&token)).await.verdict(), "401 invalid_token token_replayed");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn classes_of_the_operators_own_and_built_in_ones_without_demands() {
     let gate = plan(&json!({ "payout": { "single_use": true } }), &json!({ "risk": "payout" })).start();
     let token = gate.token();
@@ -49,7 +49,7 @@ async fn classes_of_the_operators_own_and_built_in_ones_without_demands() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_old_token_does_not_open_a_route_that_asks_for_a_young_one() {
     let gate = plan(&json!({ "write": { "max_token_age": "60s" } }), &json!({ "risk": "write" })).start();
     // The issuer's clock may be 30 s off.

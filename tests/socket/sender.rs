@@ -32,7 +32,7 @@ fn now() -> i64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().try_into().unwrap()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bound_token_passes_with_a_proof_and_each_proof_once() {
     let mut gate = Plan::new().start();
     let key = key();
@@ -54,7 +54,7 @@ async fn a_bound_token_passes_with_a_proof_and_each_proof_once() {
     assert_eq!(gate.ask(&spelled).await.reason, "proof_replayed");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn of_concurrent_uses_of_one_proof_one_passes() {
     let gate = Plan::new().start();
     let key = key();
@@ -65,7 +65,7 @@ async fn of_concurrent_uses_of_one_proof_one_passes() {
     assert_eq!(passed, 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bound_token_as_bearer_is_refused_and_told_how() {
     let gate = Plan::new().start();
     let key = key();
@@ -85,7 +85,7 @@ async fn a_bound_token_as_bearer_is_refused_and_told_how() {
     assert_eq!(gate.ask(&call).await.reason, "bound_token_as_bearer");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unbound_token_as_dpop_is_refused_and_a_stray_proof_ignored() {
     let gate = Plan::new().start();
     let key = key();
@@ -98,7 +98,7 @@ async fn an_unbound_token_as_dpop_is_refused_and_a_stray_proof_ignored() {
 }
 
 /// RFC 9449 section 4.3, check by check.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_proof_that_is_not_of_this_call_by_this_key_is_refused() {
     let gate = Plan::new().start();
     let (key, other) = (key(), key());
@@ -203,7 +203,7 @@ async fn a_proof_that_is_not_of_this_call_by_this_key_is_refused() {
     assert!(send(&gate, &token, &signed).await.allowed());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn spellings_of_this_url_and_small_differences_of_clocks_are_fine() {
     let gate = Plan::new().start();
     let key = key();
@@ -226,7 +226,7 @@ async fn spellings_of_this_url_and_small_differences_of_clocks_are_fine() {
     assert!(send(&gate, &token, &typ).await.allowed());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_external_urls_of_a_service_are_what_its_callers_use() {
     let urls = json!(["https://gateway.demo.local/finance", "http://127.0.0.1:8080"]);
     let gate = Plan::new().set("/services/0/external_urls", urls).start();
@@ -243,7 +243,7 @@ async fn the_external_urls_of_a_service_are_what_its_callers_use() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn proofs_of_every_algorithm_that_is_allowed_pass() {
     let all = json!(["ES256", "ES384", "EdDSA", "PS256", "RS256"]);
     let gate = Plan::new().set("/dpop/algorithms", all).start();
@@ -262,7 +262,7 @@ async fn proofs_of_every_algorithm_that_is_allowed_pass() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_required_nonce_is_given_and_rotates() {
     let gate = Plan::new().set("/dpop", json!({ "require_nonce": true, "nonce_lifetime": "2s" })).start();
     let key = key();
@@ -286,7 +286,7 @@ async fn a_required_nonce_is_given_and_rotates() {
     assert!(send(&gate, &token, &proof(&token).nonce(fresh).sign(&key).unwrap()).await.allowed());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn after_a_start_a_proof_needs_a_nonce_until_it_can_not_be_older() {
     let gate = Plan::new().set("/replay/accept_tokens_issued_before_start", json!(false)).start();
     let key = key();
@@ -300,7 +300,7 @@ async fn after_a_start_a_proof_needs_a_nonce_until_it_can_not_be_older() {
     assert!(send(&gate, &token, &proof(&token).nonce(&nonce).sign(&key).unwrap()).await.allowed());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn nonces_of_one_key_file_are_good_at_every_replica() {
     let with_key = |plan: Plan| {
         std::fs::write(plan.dir.root().join("nonce.key"), [7; 32]).unwrap();
@@ -317,7 +317,7 @@ async fn nonces_of_one_key_file_are_good_at_every_replica() {
     assert_ne!(answer.reason, "proof_nonce_invalid");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_confirmation_that_can_not_be_checked_whole_is_refused() {
     let gate = Plan::new().start();
     for cnf in [json!(null), json!({}), json!({ "kid": "x" }), json!({ "jkt": "short" }), json!({ "jwk": {} })] {
@@ -345,7 +345,7 @@ fn certificate_bound() -> TokenBuilder {
     alice().claim("cnf", json!({ "x5t#S256": THUMBPRINT }))
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_certificate_of_rfc_8705_is_the_one_its_token_is_bound_to() {
     let mut gate = Plan::new().start();
     let token = gate.mint(&certificate_bound());
@@ -360,7 +360,7 @@ async fn the_certificate_of_rfc_8705_is_the_one_its_token_is_bound_to() {
     assert_eq!(spoiled.reason, "certificate_missing");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_forwarded_certificate_counts_only_from_whom_the_operator_trusts() {
     let hop = spiffe("gateway");
     let xfcc = format!("By=x;Hash={XFCC_HASH};URI=spiffe://demo.local/ns/agents/sa/planner");
@@ -386,7 +386,7 @@ async fn a_forwarded_certificate_counts_only_from_whom_the_operator_trusts() {
 
 /// A token bound to the gateway's own certificate leaked; a stranger without any certificate sends
 /// it through the gateway. Envoy takes the header off a connection without a client certificate.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_shows_no_certificate_to_a_hop_has_not_shown_the_hops() {
     let hop = spiffe("gateway");
     let gate = Plan::new().set("/forwarded_client_cert/trusted_hops", json!([hop])).start();
@@ -407,7 +407,7 @@ async fn whoever_shows_no_certificate_to_a_hop_has_not_shown_the_hops() {
 
 /// Envoy writes `Subject="…"` in RFC 2253, so a quote in a name is `\"`. Started inside a quote by
 /// the client's own header, the end of the subject opens no quote, and the true hash is swallowed.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_can_not_quote_its_own_hash_away() {
     let gate = Plan::new().set("/forwarded_client_cert/set_by_envoy", json!(true)).start();
     let token = gate.mint(&alice().claim("cnf", json!({ "x5t#S256": THUMBPRINT })));
@@ -418,7 +418,7 @@ async fn a_client_can_not_quote_its_own_hash_away() {
     assert_ne!(gate.ask(&call).await.verdict(), "ok");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_bound_twice_needs_both() {
     let gate = Plan::new().start();
     let key = key();
@@ -431,7 +431,7 @@ async fn a_token_bound_twice_needs_both() {
     assert_eq!(gate.ask(&bearer).await.reason, "bound_token_as_bearer");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn challenges_name_both_schemes_where_both_would_do() {
     let gate = Plan::new().start();
     let metadata = "resource_metadata=\"https://invoices.demo.local/.well-known/oauth-protected-resource\"";
@@ -457,7 +457,7 @@ async fn challenges_name_both_schemes_where_both_would_do() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn only_observed_a_sender_is_refused_for_nothing() {
     let mut gate = Plan::new().set("/enforcement", json!({ "sender": "observe" })).start();
     let key = key();

@@ -15,7 +15,7 @@ fn now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_challenge_says_what_would_do() {
     let gate = gate(json!({ "acr_values": ["urn:example:mfa", "urn:example:hwk"], "max_age": "5m" }));
     let answer = gate.get("/invoices", &gate.token()).await;
@@ -30,7 +30,7 @@ async fn the_challenge_says_what_would_do() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn one_of_the_levels_and_a_recent_authentication_suffice_and_nothing_else_does() {
     let mut gate = gate(json!({ "acr_values": ["urn:example:mfa", "urn:example:hwk"], "max_age": "60s" }));
     let too_old = "401 insufficient_user_authentication authentication_too_old";
@@ -56,7 +56,7 @@ async fn one_of_the_levels_and_a_recent_authentication_suffice_and_nothing_else_
     assert_eq!(gate.record(&answer)["acr"], json!("urn:example:mfa"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn max_age_alone_does_not_ask_for_a_level() {
     let gate = gate(json!({ "max_age": "5s" }));
     let answer = gate.get("/invoices", &gate.token()).await;
@@ -70,7 +70,7 @@ async fn max_age_alone_does_not_ask_for_a_level() {
     assert!(gate.get("/invoices", &gate.mint(&alice().claim("auth_time", json!(now())))).await.allowed());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_route_asks_for_is_told_to_no_stranger() {
     let gate = gate(json!({ "acr_values": ["urn:example:mfa"] }));
     let bad = gate.mint(&alice().claim("aud", json!("https://docs.demo.local")));
@@ -79,7 +79,7 @@ async fn what_a_route_asks_for_is_told_to_no_stranger() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn step_up_can_be_observed() {
     let plan = Plan::new()
         .set("/services/0/routes/0/step_up", json!({ "acr_values": ["urn:example:mfa"] }))
