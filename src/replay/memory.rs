@@ -14,6 +14,9 @@ use crate::clock;
 /// So many that a million claims are about a thousand a shard: walking or growing one takes tens of
 /// microseconds, which is as long as a claim may have to wait.
 const SHARDS: usize = 1024;
+/// Most claims that room is reserved for at the start, 44 MiB of address space; the pages of it are
+/// taken as claims come.
+const MAX_RESERVED: usize = 1 << 20;
 /// How often expired claims are forgotten.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -57,7 +60,9 @@ impl MemoryStore {
     /// unprovable.
     #[must_use]
     pub fn new(capacity: usize, remembers_from: Option<UnixTime>) -> Self {
-        let claims = Claims { map: DashMap::with_shard_amount(SHARDS), used: AtomicUsize::new(0) };
+        // Whole from the start: a table that grows leaves its smaller one behind, and makes a claim wait.
+        let map = DashMap::with_capacity_and_shard_amount(capacity.min(MAX_RESERVED), SHARDS);
+        let claims = Claims { map, used: AtomicUsize::new(0) };
         Self { claims: Arc::new(claims), capacity, remembers_from }
     }
 
@@ -101,6 +106,9 @@ impl MemoryStore {
 
 impl Claims {
     fn forget(&self, now: UnixTime) {
+        if self.used.load(Ordering::Acquire) == 0 {
+            return;
+        }
         self.map.retain(|_, until| {
             let past = until.is_past(now);
             if past {
