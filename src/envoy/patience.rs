@@ -8,19 +8,24 @@ use http::HeaderMap;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
     since: Instant,
-    until_half: Duration,
+    time: Duration,
 }
 
 impl Patience {
     /// Of a check that comes now and may take `time`.
     pub(super) fn of(time: Duration) -> Self {
-        Self { since: Instant::now(), until_half: time.mul_f64(0.5) }
+        Self { since: Instant::now(), time }
     }
 
     /// Whether the check waited for so long that whoever asked may be gone before it is done.
     /// Under a flood of work the answer that costs nothing is the one that still arrives.
     pub(super) fn is_over(self) -> bool {
-        self.since.elapsed() > self.until_half
+        self.since.elapsed() > self.time.mul_f64(0.5)
+    }
+
+    /// Whether all of the time is gone: the check was answered in its handler's place.
+    pub(super) fn is_gone(self) -> bool {
+        self.since.elapsed() >= self.time
     }
 }
 

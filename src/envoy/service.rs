@@ -42,7 +42,8 @@ impl Authorization for Checker {
     /// Never an error: Envoy hands those to `failure_mode_allow`.
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
         let (started, time) = (Instant::now(), SystemTime::now());
-        let late = request.extensions().get::<Patience>().is_some_and(|patience| patience.is_over());
+        let patience = request.extensions().get::<Patience>().copied();
+        let late = patience.is_some_and(Patience::is_over);
         let message = request.into_inner();
         let decoded = decode(&message);
         let decision = if late { self.refusal(Reason::Overloaded) } else { self.evaluate(&decoded, clock::unix(time)) };
@@ -51,7 +52,7 @@ impl Authorization for Checker {
         }
         // A task of its own: the caller may hang up meanwhile, and its call is recorded all the same.
         let checker = self.clone();
-        let waited = tokio::spawn(async move { checker.finish(decision, &message, started, time).await });
+        let waited = tokio::spawn(async move { checker.finish(decision, &message, patience, started, time).await });
         Ok(Response::new(waited.await.unwrap_or_else(|_| self.refuse_unseen(Reason::InternalError))))
     }
 }
@@ -80,6 +81,7 @@ impl Checker {
         &self,
         mut decision: Decision,
         message: &CheckRequest,
+        patience: Option<Patience>,
         started: Instant,
         time: SystemTime,
     ) -> CheckResponse {
@@ -90,7 +92,11 @@ impl Checker {
             }
             decision = self.evaluate(&decoded, now);
         }
-        let decision = self.claim(decision, now).await;
+        let mut decision = self.claim(decision, now).await;
+        if patience.is_some_and(Patience::is_gone) {
+            // Its caller was refused meanwhile: no record may say that it was allowed.
+            decision.evaluation = decision.evaluation.refused(Reason::DeadlineExceeded);
+        }
         self.answer(decision, &decoded, started, time)
     }
 
