@@ -14,9 +14,6 @@ use crate::clock;
 /// So many that a million claims are about a thousand a shard: walking or growing one takes tens of
 /// microseconds, which is as long as a claim may have to wait.
 const SHARDS: usize = 1024;
-/// Most claims that room is reserved for at the start, 44 MiB of address space; the pages of it are
-/// taken as claims come.
-const MAX_RESERVED: usize = 1 << 20;
 /// How often expired claims are forgotten.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -32,13 +29,24 @@ pub struct MemoryStore {
 #[derive(Debug)]
 struct Claims {
     /// The map's hasher has a random key of its own, so nobody can choose ids that meet in one shard.
-    map: DashMap<ClaimKey, Until>,
+    map: DashMap<Id, Until>,
     /// Entries, counted before they go in, so that concurrent claims can't overfill the store.
     used: AtomicUsize,
 }
 
-/// The instant from which a claim may be forgotten, in seconds since 1970: four bytes instead of
-/// eight make a million claims fit. What lies beyond 2106 is kept for ever; what is before 1970 was
+/// The front of a claim's key. 96 bits of a digest tell a million claims apart but for one chance in
+/// 10^17, which would refuse a call; and the four bytes are what makes a million of them fit.
+type Id = [u8; 12];
+
+fn id(key: &ClaimKey) -> Id {
+    let mut id = Id::default();
+    for (to, from) in id.iter_mut().zip(key) {
+        *to = *from;
+    }
+    id
+}
+
+/// The instant from which a claim may be forgotten, in seconds since 1970, in four bytes. What lies beyond 2106 is kept for ever; what is before 1970 was
 /// never acceptable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 struct Until(u32);
@@ -60,9 +68,7 @@ impl MemoryStore {
     /// unprovable.
     #[must_use]
     pub fn new(capacity: usize, remembers_from: Option<UnixTime>) -> Self {
-        // Whole from the start: a table that grows leaves its smaller one behind, and makes a claim wait.
-        let map = DashMap::with_capacity_and_shard_amount(capacity.min(MAX_RESERVED), SHARDS);
-        let claims = Claims { map, used: AtomicUsize::new(0) };
+        let claims = Claims { map: DashMap::with_shard_amount(SHARDS), used: AtomicUsize::new(0) };
         Self { claims: Arc::new(claims), capacity, remembers_from }
     }
 
@@ -74,7 +80,7 @@ impl MemoryStore {
             return Claimed::Unprovable;
         }
         // The entry holds its shard's lock from look-up to insertion.
-        match self.claims.map.entry(claim.key) {
+        match self.claims.map.entry(id(&claim.key)) {
             Entry::Occupied(mut known) if known.get().is_past(now) => {
                 known.insert(Until::of(claim.until));
                 Claimed::Fresh
