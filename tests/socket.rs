@@ -16,6 +16,7 @@ mod socket {
     mod act;
     mod bad_input;
     mod caller;
+    mod certificate;
     mod claims;
     mod clean;
     mod credentials;

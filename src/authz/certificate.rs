@@ -34,15 +34,16 @@ pub(super) fn of_caller(
 ) -> Option<Thumbprint> {
     let direct = request.certificate.and_then(of_pem);
     if peer.is_some_and(|peer| trust.trusted_hops.contains(peer)) {
-        let elements = elements(request.forwarded_certificate)?;
-        let (last, before) = elements.split_last()?;
-        // `APPEND_FORWARD`: our Envoy has added the hop itself behind what the hop said. The hop's own
-        // certificate is nobody's: a client that has shown none must not be taken for the hop.
-        let client = if last.tells_of(direct, peer) { before.last()? } else { last };
-        return client.hash;
+        // Without it, what our Envoy has added about the hop can't be told from the hop's own words.
+        let hop = direct?;
+        let hashes = hashes(request.forwarded_certificate)?;
+        let (last, before) = hashes.split_last()?;
+        let client = if *last == Some(hop) { before.last()? } else { last };
+        // The hop's certificate is nobody's: a client that has shown none must not be taken for it.
+        return client.filter(|client| *client != hop);
     }
     match direct {
-        None if trust.set_by_envoy => elements(request.forwarded_certificate)?.last()?.hash,
+        None if trust.set_by_envoy => *hashes(request.forwarded_certificate)?.last()?,
         direct => direct,
     }
 }
@@ -54,51 +55,26 @@ fn of_pem(encoded: &str) -> Option<Thumbprint> {
     digest::digest(&digest::SHA256, &certificate).as_ref().try_into().ok()
 }
 
-/// What one proxy says of its client.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Element {
-    hash: Option<Thumbprint>,
-    uris: Vec<String>,
-}
-
-impl Element {
-    /// `None` if it tells of two hashes, which would be a choice, or of one that is none.
-    fn add(&mut self, key: &str, value: &str) -> Option<()> {
-        if key.eq_ignore_ascii_case("hash") {
-            let known = self.hash.replace(of_hex(value)?);
-            return known.is_none().then_some(());
-        }
-        if key.eq_ignore_ascii_case("uri") {
-            self.uris.push(value.to_owned());
-        }
-        Some(())
-    }
-
-    fn tells_of(&self, certificate: Option<Thumbprint>, peer: Option<&SpiffeId>) -> bool {
-        match (self.hash, certificate) {
-            (Some(hash), Some(certificate)) => hash == certificate,
-            (None, _) | (_, None) => peer.is_some_and(|peer| self.uris.iter().any(|uri| uri == peer.as_str())),
-        }
-    }
-}
-
-/// The elements of an XFCC header, nearest proxy last; `None` if it is not there once, or not whole.
+/// The `Hash` of each element of an XFCC header, nearest proxy last; `None` if the header is not
+/// there once, or not whole, or an element has two, which would be a choice.
 ///
 /// In `APPEND_FORWARD` the front of the header is the client's own words. So that an open quote in
 /// them can't swallow what Envoy adds, a value is either one quoted string up to a separator, or has
 /// no quote at all.
-fn elements(header: Field<'_>) -> Option<Vec<Element>> {
+fn hashes(header: Field<'_>) -> Option<Vec<Option<Thumbprint>>> {
     let Field::Once(text) = header else { return None };
     let mut rest = std::str::from_utf8(text).ok().filter(|text| text.len() <= MAX_XFCC)?;
-    let mut elements = vec![Element::default()];
+    let mut hashes = vec![None];
     loop {
         let (key, behind) = rest.split_once('=').filter(|(key, _)| key.bytes().all(|b| b.is_ascii_alphabetic()))?;
         let (value, behind) = take_value(behind)?;
-        elements.last_mut()?.add(key, value)?;
+        if key.eq_ignore_ascii_case("hash") && hashes.last_mut()?.replace(of_hex(value)?).is_some() {
+            return None;
+        }
         let mut behind = behind.chars();
         match behind.next() {
-            None => return Some(elements),
-            Some(',') => elements.push(Element::default()),
+            None => return Some(hashes),
+            Some(',') => hashes.push(None),
             // `;`: `take_value` stops at nothing else.
             Some(_) => {}
         }
@@ -143,6 +119,15 @@ mod tests {
         "By=http://frontend.lyft.com;Hash=468ed33be74eee6556d90c0149c1309e9ba61d6425303443c0748a02dd8de688;",
         r#"Subject="/C=US/ST=CA/L=San Francisco/OU=Lyft/CN=Test, \"Client\"; x=1";URI=http://testclient.lyft.com"#
     );
+    /// What the hop, or any peer, shows; RFC 8705 appendix A, and its XFCC hash.
+    const PEER: &str = "-----BEGIN CERTIFICATE-----%0A\
+        MIIBBjCBrAIBAjAKBggqhkjOPQQDAjAPMQ0wCwYDVQQDDARtdGxzMB4XDTE4MTAx%0A\
+        ODEyMzcwOVoXDTIyMDUwMjEyMzcwOVowDzENMAsGA1UEAwwEbXRsczBZMBMGByqG%0A\
+        SM49AgEGCCqGSM49AwEHA0IABNcnyxwqV6hY8QnhxxzFQ03C7HKW9OylMbnQZjjJ%0A\
+        /Au08/coZwxS7LfA4vOLS9WuneIXhbGGWvsDSb0tH6IxLm8wCgYIKoZIzj0EAwID%0A\
+        SQAwRgIhAP0RC1E+vwJD/D1AGHGzuri+hlV/PpQEKTWUVeORWz83AiEA5x2eXZOV%0A\
+        bUlJSGQgjwD5vaUaKlLR50Q2DmFfQj1L+SY=%0A\
+        -----END CERTIFICATE-----%0A";
     const PEER_HASH: &str = "0380ed2f626650c840b2f263e6d2b29fae12ab39ae5db32b25ad27efad72e6fd";
 
     fn client() -> Option<Thumbprint> {
@@ -153,44 +138,54 @@ mod tests {
         SpiffeId::parse("spiffe://mesh/ns/edge/sa/gateway").unwrap_or_else(|| unreachable!("a SPIFFE id"))
     }
 
-    fn told(trust: &ForwardedCertificates, xfcc: &str, peer: Option<&SpiffeId>) -> Option<Thumbprint> {
+    fn told(trust: &ForwardedCertificates, xfcc: &str) -> Option<Thumbprint> {
         let request = Request { forwarded_certificate: Field::Once(xfcc.as_bytes()), ..Request::default() };
-        of_caller(trust, &request, peer)
+        of_caller(trust, &request, None)
+    }
+
+    fn through(peer: &SpiffeId, xfcc: Field<'_>) -> Option<Thumbprint> {
+        let hops = ForwardedCertificates { trusted_hops: vec![hop()], ..ForwardedCertificates::default() };
+        let request = Request { certificate: Some(PEER), forwarded_certificate: xfcc, ..Request::default() };
+        of_caller(&hops, &request, Some(peer))
     }
 
     #[test]
     fn the_header_is_nobodys_word_unless_the_operator_says_whose() {
-        let hops = ForwardedCertificates { trusted_hops: vec![hop()], ..ForwardedCertificates::default() };
-        assert_eq!(told(&ForwardedCertificates::default(), EXAMPLE, Some(&hop())), None);
-        assert_eq!(told(&hops, EXAMPLE, None), None);
-        assert_eq!(told(&hops, EXAMPLE, SpiffeId::parse("spiffe://mesh/ns/edge/sa/other").as_ref()), None);
-        assert_eq!(told(&hops, EXAMPLE, Some(&hop())), client());
+        assert_eq!(told(&ForwardedCertificates::default(), EXAMPLE), None);
+        let other = SpiffeId::parse("spiffe://mesh/ns/edge/sa/other").unwrap_or_else(|| unreachable!("a SPIFFE id"));
+        assert_eq!(through(&other, Field::Once(EXAMPLE.as_bytes())), of_hex(PEER_HASH), "its own certificate");
+        assert_eq!(through(&hop(), Field::Once(EXAMPLE.as_bytes())), client());
     }
 
     #[test]
     fn what_our_envoy_adds_about_the_hop_is_not_the_client() {
-        let hops = ForwardedCertificates { trusted_hops: vec![hop()], ..ForwardedCertificates::default() };
-        for own in [format!("By=x;URI={}", hop().as_str()), format!("By=x;Hash={PEER_HASH};URI={}", hop().as_str())] {
-            assert_eq!(told(&hops, &format!("{EXAMPLE},{own}"), Some(&hop())), client(), "{own}");
-        }
+        let xfcc = format!("{EXAMPLE},By=x;Hash={PEER_HASH}");
+        assert_eq!(through(&hop(), Field::Once(xfcc.as_bytes())), client());
     }
 
     #[test]
     fn who_shows_nothing_to_a_hop_is_not_the_hop() {
-        let hops = ForwardedCertificates { trusted_hops: vec![hop()], ..ForwardedCertificates::default() };
-        let of_hop = format!("By=x;Hash={PEER_HASH};URI={}", hop().as_str());
-        for xfcc in [of_hop.as_str(), &format!("x=\",{of_hop}"), "By=x"] {
-            assert_eq!(told(&hops, xfcc, Some(&hop())), None, "{xfcc}");
+        let of_hop = format!("By=x;Hash={PEER_HASH}");
+        for xfcc in [of_hop.as_str(), &format!("x=\",{of_hop}"), &format!("{of_hop},{of_hop}"), "By=x", ""] {
+            assert_eq!(through(&hop(), Field::Once(xfcc.as_bytes())), None, "{xfcc}");
         }
-        assert_eq!(of_caller(&hops, &Request::default(), Some(&hop())), None);
+        assert_eq!(through(&hop(), Field::Absent), None);
+        assert_eq!(through(&hop(), Field::Repeated), None);
+    }
+
+    #[test]
+    fn a_hop_whose_certificate_is_not_reported_tells_nothing() {
+        let hops = ForwardedCertificates { trusted_hops: vec![hop()], set_by_envoy: true };
+        let request = Request { forwarded_certificate: Field::Once(EXAMPLE.as_bytes()), ..Request::default() };
+        assert_eq!(of_caller(&hops, &request, Some(&hop())), None);
     }
 
     #[test]
     fn an_envoy_that_writes_the_header_itself_is_believed_about_its_last_element_alone() {
         let own = ForwardedCertificates { set_by_envoy: true, ..ForwardedCertificates::default() };
-        assert_eq!(told(&own, &format!("Hash={PEER_HASH},{EXAMPLE}"), None), client());
-        assert_eq!(told(&own, &format!("{EXAMPLE},By=x;Hash={PEER_HASH}"), None), of_hex(PEER_HASH));
-        assert_eq!(told(&own, &format!("{EXAMPLE},By=x"), None), None);
+        assert_eq!(told(&own, &format!("Hash={PEER_HASH},{EXAMPLE}")), client());
+        assert_eq!(told(&own, &format!("{EXAMPLE},By=x;Hash={PEER_HASH}")), of_hex(PEER_HASH));
+        assert_eq!(told(&own, &format!("{EXAMPLE},By=x")), None);
     }
 
     #[test]
@@ -215,7 +210,7 @@ mod tests {
             // A client's open quote, closed by the one that starts what Envoy says of its subject.
             &format!("Hash={PEER_HASH};x=\",By=us;Hash={PEER_HASH};Subject=\"CN=a\\\"b\""),
         ] {
-            assert_eq!(told(&own, text, None), None, "{text}");
+            assert_eq!(told(&own, text), None, "{text}");
         }
         let twice = Request { forwarded_certificate: Field::Repeated, ..Request::default() };
         assert_eq!(of_caller(&own, &twice, None), None);

@@ -112,15 +112,15 @@ pub enum Claimable {
 /// it came, and a store forgets by the time it is then.
 const SLACK: Duration = Duration::from_secs(10);
 
-/// Digest of the kind, the service, whoever gave the id, and the id.
+/// Digest of the kind, where the id counts, whoever gave it, and the id.
 pub type ClaimKey = [u8; 16];
 
 impl Claim {
-    /// The claim on `id` as `namespace` gave it, at `service`.
+    /// The claim on `id` as `giver` gave it, at `place`.
     pub(super) fn new(
         kind: Claimable,
-        service: &Service,
-        namespace: &[u8],
+        place: &str,
+        giver: &[u8],
         id: &str,
         issued_at: UnixTime,
         until: UnixTime,
@@ -129,10 +129,8 @@ impl Claim {
             Claimable::Proof => b"proof",
             Claimable::Token => b"token",
         };
-        // By its identifier in `aud`; its name is only what the operator calls it, and may change.
-        let audience = service.audiences.first().map_or("", AsRef::as_ref);
         let mut hash = digest::Context::new(&digest::SHA256);
-        for part in [kind_name, audience.as_bytes(), namespace, id.as_bytes()] {
+        for part in [kind_name, place.as_bytes(), giver, id.as_bytes()] {
             // Lengths in front, so that no two of them run together into one text.
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part);

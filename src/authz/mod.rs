@@ -71,7 +71,6 @@ pub use target::TargetUrl;
 pub use time::UnixTime;
 pub use verified::{TokenDigest, VerifiedToken, VerifiedTokens};
 
-use self::credential::Credential;
 use self::proof::Proof;
 
 /// Decides one call. What passes everything but hangs on a single use comes back as
@@ -130,7 +129,8 @@ impl Walk<'_> {
                 self.enforce(Check::Caller, result)?;
             }
         }
-        let proof = self.sender(request, path, credential, service, route, claims, now)?;
+        let sent = sender::Sent { request, path: path.as_str(), credential };
+        let proof = self.sender(&sent, service, route, claims, now)?;
         self.enforce(Check::Scopes, scopes::check(route, &snapshot.agents, claims, &chain))?;
         match &route.step_up {
             None => self.trail.set(Check::StepUp, Verdict::NotAsked),
@@ -144,7 +144,7 @@ impl Walk<'_> {
         let token = route.single_use.then(|| token_claim(snapshot, service, claims)).transpose();
         let token = self.check(Check::Replay, token)?;
         let nonce = proof.as_ref().map(|_| snapshot.proofs.nonces.mint(now).into());
-        let Some(pending) = Pending::of(proof.map(|proof| proof_claim(service, &proof)), token, nonce) else {
+        let Some(pending) = Pending::of(proof.as_ref().map(proof_claim), token, nonce) else {
             self.trail.set(Check::Replay, Verdict::NotAsked);
             return Ok(Outcome::Permitted(Permit::earned()));
         };
@@ -152,25 +152,21 @@ impl Walk<'_> {
     }
 
     /// Check 9, and the proof to be used up, where one was given.
-    #[expect(clippy::too_many_arguments, reason = "each is another thing this one check compares")]
     fn sender(
         &mut self,
-        request: &Request<'_>,
-        path: CanonicalPath<'_>,
-        credential: Credential<'_>,
+        sent: &sender::Sent<'_>,
         service: &Service,
         route: &Route,
         claims: &Claims,
         now: UnixTime,
     ) -> Result<Option<Proof>, Reason> {
-        let bearer = credential.scheme == Scheme::Bearer && claims.confirmation == Confirmation::None;
+        let bearer = sent.credential.scheme == Scheme::Bearer && claims.confirmation == Confirmation::None;
         if bearer && !route.sender_constrained {
             self.trail.set(Check::Sender, Verdict::NotAsked);
             return Ok(None);
         }
         let peer = self.findings.peer.as_ref();
-        let sent = sender::Sent { request, path: path.as_str(), credential, peer };
-        let result = sender::check(self.snapshot, service, route, &claims.confirmation, &sent, now);
+        let result = sender::check(self.snapshot, service, route, &claims.confirmation, sent, peer, now);
         if let Err(reason) = &result
             && reason.answer() == Answer::UseNonce
         {
@@ -247,11 +243,15 @@ fn token_claim(snapshot: &Snapshot, service: &Service, claims: &Claims) -> Resul
     let issued_at = claims.issued_at.map_or(UnixTime::from_secs(i64::MIN), |at| at.before(skew));
     // Not the skew of today: a reload may raise it, and must not revive a token.
     let until = claims.expires_at.after(MAX_CLOCK_SKEW);
-    Ok(Claim::new(Claimable::Token, service, claims.issuer.as_bytes(), id, issued_at, until))
+    // By what the token calls the service, and not by what the operator does, which may change: a name,
+    // or which of several audiences stands first.
+    let here = service.audiences.iter().filter(|audience| claims.audience.contains(audience)).min();
+    let place = here.or(service.audiences.first()).map_or("", AsRef::as_ref);
+    Ok(Claim::new(Claimable::Token, place, claims.issuer.as_bytes(), id, issued_at, until))
 }
 
-/// The claim on a proof: its id under the key that signed it, at this service. For every URL of the
-/// service, which is more than RFC 9449 section 11.1 asks for: an id is not to be used twice at all.
-fn proof_claim(service: &Service, proof: &Proof) -> Claim {
-    Claim::new(Claimable::Proof, service, &proof.key, &proof.id, proof.made_at, proof.until)
+/// The claim on a proof: its id under the key that signed it, wherever it is sent. RFC 9449 section
+/// 11.1 asks for it by target URL; an id is not to be used twice at all.
+fn proof_claim(proof: &Proof) -> Claim {
+    Claim::new(Claimable::Proof, "", &proof.key, &proof.id, proof.made_at, proof.until)
 }

@@ -18,7 +18,6 @@ pub(super) struct Sent<'a> {
     pub(super) request: &'a Request<'a>,
     pub(super) path: &'a str,
     pub(super) credential: Credential<'a>,
-    pub(super) peer: Option<&'a SpiffeId>,
 }
 
 /// The proof that is used up by this call, where there is one.
@@ -28,6 +27,7 @@ pub(super) fn check(
     route: &Route,
     confirmation: &Confirmation,
     sent: &Sent<'_>,
+    peer: Option<&SpiffeId>,
     now: UnixTime,
 ) -> Result<Option<Proof>, Reason> {
     let (key, certificate) = match confirmation {
@@ -36,7 +36,7 @@ pub(super) fn check(
         Confirmation::Bound { key, certificate } => (*key, *certificate),
     };
     if let Some(bound_to) = certificate {
-        check_certificate(snapshot, bound_to, sent)?;
+        check_certificate(snapshot, bound_to, sent.request, peer)?;
     }
     let proof = match (key, sent.credential.scheme) {
         // RFC 9449 section 7.2: "MUST reject" a bound token sent as Bearer.
@@ -51,8 +51,13 @@ pub(super) fn check(
     Ok(proof)
 }
 
-fn check_certificate(snapshot: &Snapshot, bound_to: Thumbprint, sent: &Sent<'_>) -> Result<(), Reason> {
-    match certificate::of_caller(&snapshot.forwarded_certificates, sent.request, sent.peer) {
+fn check_certificate(
+    snapshot: &Snapshot,
+    bound_to: Thumbprint,
+    request: &Request<'_>,
+    peer: Option<&SpiffeId>,
+) -> Result<(), Reason> {
+    match certificate::of_caller(&snapshot.forwarded_certificates, request, peer) {
         None => Err(Reason::CertificateMissing),
         Some(shown) if shown == bound_to => Ok(()),
         Some(_) => Err(Reason::CertificateMismatch),

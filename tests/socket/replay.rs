@@ -195,3 +195,16 @@ async fn renaming_a_service_does_not_revive_used_tokens() {
     gate.until_metric("hopgate_config_reloads_total{result=\"success\"}", 2.0).await;
     assert_eq!(gate.ask(&Call::refund(&token)).await.reason, "token_replayed");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_first_audience_does_not_revive_used_tokens() {
+    let mut gate = Plan::new().start();
+    let token = gate.token();
+    assert_eq!(refund(&gate, &token).await, "ok");
+    let service = &mut gate.plan.config["services"][0];
+    service["audience_aliases"] = json!([service["audience"]]);
+    service["audience"] = json!("https://billing.demo.local");
+    gate.plan.write();
+    gate.until_metric("hopgate_config_reloads_total{result=\"success\"}", 2.0).await;
+    assert_eq!(refund(&gate, &token).await, REPLAYED);
+}

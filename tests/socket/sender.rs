@@ -6,8 +6,9 @@ use hopgate::dev::proof::ProofBuilder;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
+use crate::support::certificate::{CERTIFICATE, THUMBPRINT};
 use crate::support::tokens::{alice, segment};
-use crate::support::{AUDIENCE, Answer, Call, Gate, Plan, spiffe};
+use crate::support::{AUDIENCE, Answer, Call, Gate, Plan};
 
 const URL: &str = "https://invoices.demo.local/invoices";
 
@@ -325,97 +326,6 @@ async fn a_confirmation_that_can_not_be_checked_whole_is_refused() {
         let answer = gate.get("/invoices", &token).await;
         assert_eq!(answer.verdict(), "401 invalid_token binding_unsupported", "{cnf}");
     }
-}
-
-// ---- certificates ----
-
-const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\n\
-    MIIBBjCBrAIBAjAKBggqhkjOPQQDAjAPMQ0wCwYDVQQDDARtdGxzMB4XDTE4MTAx\n\
-    ODEyMzcwOVoXDTIyMDUwMjEyMzcwOVowDzENMAsGA1UEAwwEbXRsczBZMBMGByqG\n\
-    SM49AgEGCCqGSM49AwEHA0IABNcnyxwqV6hY8QnhxxzFQ03C7HKW9OylMbnQZjjJ\n\
-    /Au08/coZwxS7LfA4vOLS9WuneIXhbGGWvsDSb0tH6IxLm8wCgYIKoZIzj0EAwID\n\
-    SQAwRgIhAP0RC1E+vwJD/D1AGHGzuri+hlV/PpQEKTWUVeORWz83AiEA5x2eXZOV\n\
-    bUlJSGQgjwD5vaUaKlLR50Q2DmFfQj1L+SY=\n\
-    -----END CERTIFICATE-----\n";
-/// RFC 8705 appendix A has the certificate and this.
-const THUMBPRINT: &str = "A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0";
-const XFCC_HASH: &str = "0380ed2f626650c840b2f263e6d2b29fae12ab39ae5db32b25ad27efad72e6fd";
-
-fn certificate_bound() -> TokenBuilder {
-    alice().claim("cnf", json!({ "x5t#S256": THUMBPRINT }))
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_certificate_of_rfc_8705_is_the_one_its_token_is_bound_to() {
-    let mut gate = Plan::new().start();
-    let token = gate.mint(&certificate_bound());
-    let shown = gate.ask(&Call::get("/invoices").bearer(&token).certificate(CERTIFICATE)).await;
-    assert_eq!(shown.verdict(), "ok");
-    assert_eq!(gate.record(&shown)["bound_to"], json!(["mtls"]));
-    assert_eq!(gate.get("/invoices", &token).await.verdict(), "401 invalid_token certificate_missing");
-    let other = gate.mint(&alice().claim("cnf", json!({ "x5t#S256": segment([7; 32]) })));
-    let answer = gate.ask(&Call::get("/invoices").bearer(&other).certificate(CERTIFICATE)).await;
-    assert_eq!(answer.verdict(), "401 invalid_token certificate_mismatch");
-    let spoiled = gate.ask(&Call::get("/invoices").bearer(&token).certificate("no PEM")).await;
-    assert_eq!(spoiled.reason, "certificate_missing");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_forwarded_certificate_counts_only_from_whom_the_operator_trusts() {
-    let hop = spiffe("gateway");
-    let xfcc = format!("By=x;Hash={XFCC_HASH};URI=spiffe://demo.local/ns/agents/sa/planner");
-    let through = |peer: &str, token: &str| {
-        Call::get("/invoices").bearer(token).peer(peer).header("x-forwarded-client-cert", &xfcc)
-    };
-    let gate = Plan::new().start();
-    let token = gate.mint(&certificate_bound());
-    assert_eq!(gate.ask(&through(&hop, &token)).await.reason, "certificate_missing", "nobody is trusted by default");
-
-    let gate = Plan::new().set("/forwarded_client_cert/trusted_hops", json!([hop])).start();
-    let token = gate.mint(&certificate_bound());
-    assert_eq!(gate.ask(&through(&hop, &token)).await.verdict(), "ok");
-    assert_eq!(gate.ask(&through(&spiffe("planner"), &token)).await.reason, "certificate_missing");
-    assert_eq!(gate.ask(&through("", &token)).await.reason, "certificate_missing");
-    let twice = through(&hop, &token).header("x-forwarded-client-cert", "Hash=00");
-    assert_eq!(gate.ask(&twice).await.reason, "certificate_missing");
-
-    let gate = Plan::new().set("/forwarded_client_cert/set_by_envoy", json!(true)).start();
-    let token = gate.mint(&certificate_bound());
-    assert_eq!(gate.ask(&through("", &token)).await.verdict(), "ok");
-}
-
-/// A token bound to the gateway's own certificate leaked; a stranger without any certificate sends
-/// it through the gateway. Envoy takes the header off a connection without a client certificate.
-#[tokio::test(flavor = "multi_thread")]
-async fn whoever_shows_no_certificate_to_a_hop_has_not_shown_the_hops() {
-    let hop = spiffe("gateway");
-    let gate = Plan::new().set("/forwarded_client_cert/trusted_hops", json!([hop])).start();
-    let token = gate.mint(&alice().claim("cnf", json!({ "x5t#S256": THUMBPRINT })));
-    let through = || Call::get("/invoices").bearer(&token).peer(&hop).certificate(CERTIFICATE);
-    let of_hop = format!("By=us;Hash={XFCC_HASH};URI={hop}");
-    let mut found = Vec::new();
-    for call in [
-        through(),
-        through().header("x-forwarded-client-cert", &of_hop),
-        // A client of a hop in APPEND_FORWARD starts the header, and can spoil it at will.
-        through().header("x-forwarded-client-cert", format!("x=\",By=gw;Hash={};URI=evil,{of_hop}", "0a".repeat(32))),
-    ] {
-        found.push(gate.ask(&call).await.verdict());
-    }
-    assert_eq!(found, ["401 invalid_token certificate_missing"; 3]);
-}
-
-/// Envoy writes `Subject="…"` in RFC 2253, so a quote in a name is `\"`. Started inside a quote by
-/// the client's own header, the end of the subject opens no quote, and the true hash is swallowed.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_can_not_quote_its_own_hash_away() {
-    let gate = Plan::new().set("/forwarded_client_cert/set_by_envoy", json!(true)).start();
-    let token = gate.mint(&alice().claim("cnf", json!({ "x5t#S256": THUMBPRINT })));
-    let by_client = format!("Hash={XFCC_HASH};x=\"");
-    let by_envoy = format!("By=us;Hash={};Subject=\"CN=a\\\"b\";URI=spiffe://demo.local/evil", "0a".repeat(32));
-    let call =
-        Call::get("/invoices").bearer(&token).header("x-forwarded-client-cert", format!("{by_client},{by_envoy}"));
-    assert_ne!(gate.ask(&call).await.verdict(), "ok");
 }
 
 #[tokio::test(flavor = "multi_thread")]
