@@ -61,7 +61,7 @@ impl KillSwitch {
             let Some(file) = self.live.load().revocation_file.clone() else { continue };
             let stamp = spawn_blocking(move || Stamp::of(&file)).await.map_err(io::Error::other)?;
             if self.is_due(&stamp) {
-                self.read(stamp.file).await?;
+                self.read(stamp).await?;
             }
         }
     }
@@ -79,10 +79,16 @@ impl KillSwitch {
         self.unsettled > 0 || self.settled.is_multiple_of(READ_ANYWAY)
     }
 
-    async fn read(&mut self, file: PathBuf) -> io::Result<()> {
+    async fn read(&mut self, looked: Stamp) -> io::Result<()> {
+        let path = looked.file.clone();
+        let read = spawn_blocking(move || (load_revocations(&path), Stamp::of(&path))).await;
+        let (loaded, after) = read.map_err(io::Error::other)?;
+        if after != looked {
+            // It changed under the reader, who may have half of it. The next look finds that out.
+            return Ok(());
+        }
         self.unsettled = 0;
-        let path = file.clone();
-        let loaded = spawn_blocking(move || load_revocations(&path)).await.map_err(io::Error::other)?;
+        let file = looked.file;
         let state = self.live.load();
         let in_force = &state.snapshot.revocations;
         match loaded {

@@ -182,7 +182,10 @@ impl Log {
     fn tell(&mut self, trouble: &Trouble) {
         let text = trouble.to_string();
         if self.told.as_ref() != Some(&text) {
-            tracing::error!(trouble = text, "the replay store refuses or is unavailable; single-use routes answer 503");
+            tracing::error!(
+                trouble = text,
+                "the replay store refuses or is unavailable; single-use tokens and DPoP proofs are answered 503"
+            );
             self.told = Some(text);
         }
     }
