@@ -1,6 +1,7 @@
 //! The configuration as an operator writes it. Its field names are API: `hopgate schema` prints
 //! them, a test freezes them.
 
+mod delegation;
 mod replay;
 mod sender;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use self::delegation::{BindCaller, Delegation, Pair};
 pub use self::replay::{Redis, Replay, ReplayStore};
 pub use self::sender::{Demands, Dpop, ForwardedClientCert, RevocationsFile, SenderConstrained, StepUp};
 use super::span::Span;
@@ -175,44 +177,6 @@ pub struct Service {
     pub routes: Vec<Route>,
 }
 
-/// What is asked of the chain of actors. On a route, what is left out is taken from the service.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Delegation {
-    /// Most actors in a chain, inclusive; 0 forbids delegation. Default 4.
-    #[serde(default)]
-    #[schemars(range(max = 32))]
-    pub max_depth: Option<u8>,
-    /// Refuse tokens without `act`. Default: true where `actors` or `pairs` is written, else false.
-    #[serde(default)]
-    pub require_actor: Option<bool>,
-    /// `spiffe`: the acting agent must be the mTLS peer. Default `none`.
-    #[serde(default)]
-    pub bind_caller: Option<BindCaller>,
-    /// Agents that may be the current actor. Default: every agent of this file.
-    #[serde(default)]
-    pub actors: Option<Vec<String>>,
-    /// Agents that may be prior actors. Default: as `actors`.
-    #[serde(default)]
-    pub prior_actors: Option<Vec<String>>,
-    /// Take prior actors as mere information, as RFC 8693 section 4.1 does: unknown ones pass.
-    #[serde(default)]
-    pub unrestricted_prior_actors: Option<bool>,
-    /// The only pairs of subject and current actor that are allowed. Default: all.
-    #[serde(default)]
-    pub pairs: Option<Vec<Pair>>,
-}
-
-/// A person and the agent that may act for them.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Pair {
-    /// A `sub`, or `*` for any.
-    pub subject: String,
-    /// An agent of this file.
-    pub actor: String,
-}
-
 /// One thing that may be called.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -327,14 +291,6 @@ pub enum OptionalClaim {
     ClientId,
     Jti,
     Iat,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum BindCaller {
-    #[default]
-    None,
-    Spiffe,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
