@@ -1,10 +1,13 @@
 //! `hopgate explain`.
 
+use hopgate::dev::keys::SigningKey;
+use hopgate::dev::proof::ProofBuilder;
+use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
 use super::{DONE, FAILED, FAULTS, REFUSED, USAGE, run};
 use crate::support::tokens::{alice, with};
-use crate::support::{AUDIENCE, ISSUER, Plan, spiffe};
+use crate::support::{AUDIENCE, ISSUER, Plan, certificate, spiffe};
 
 fn explain(plan: &Plan, more: &[&str]) -> (i32, String, String) {
     plan.write();
@@ -110,4 +113,28 @@ fn explain_prints_nothing_that_acts_on_a_terminal() {
         let shown = format!("{out}{err}");
         assert!(!shown.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{shown:?}");
     }
+}
+
+#[test]
+fn explain_takes_a_proof_and_a_certificate() {
+    let plan = Plan::new();
+    let (pem, print) = (certificate::CERTIFICATE, certificate::THUMBPRINT);
+    let key = SigningKey::generate(Algorithm::ES256).expect("a key");
+    let token = with("cnf", json!({ "jkt": key.kid(), "x5t#S256": print })).sign(&plan.key).expect("signed");
+    let proof = ProofBuilder::new("GET", &format!("{AUDIENCE}/invoices"), &token).sign(&key).expect("signed");
+    let file = plan.dir.root().join("peer.pem");
+    std::fs::write(&file, pem).expect("written");
+    let (authorization, dpop) = (format!("authorization: DPoP {token}"), format!("dpop: {proof}"));
+    let mut args = vec!["--method", "GET", "--path", "/invoices", "--header", &authorization, "--header", &dpop];
+    let (code, out, _) = explain(&plan, &args);
+    assert_eq!(code, REFUSED);
+    assert!(out.contains("sender      REFUSE certificate_missing"), "{out}");
+    args.extend(["--certificate", file.to_str().unwrap()]);
+    let (code, out, err) = explain(&plan, &args);
+    assert_eq!(code, DONE, "{out}{err}");
+    for line in ["sender      pass", "replay      pass", "\"dpop\",", "\"mtls\""] {
+        assert!(out.contains(line), "{line} is not in\n{out}");
+    }
+    assert!(!out.contains(&proof), "{out}");
+    assert_eq!(explain(&plan, &["--path", "/", "--certificate", "/nowhere.pem"]).0, FAILED);
 }

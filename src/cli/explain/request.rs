@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue};
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer, Request};
 use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use crate::envoy::decode::SERVICE_EXTENSION;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RequestArgs {
-    /// The request as YAML or JSON: method, path, headers, peer, service. Flags override it.
+    /// The request as YAML or JSON: method, path, headers, peer, certificate (PEM), service. Flags override it.
     #[arg(long, value_name = "FILE")]
     request: Option<PathBuf>,
     /// HTTP method.
@@ -30,6 +31,9 @@ pub(super) struct RequestArgs {
     /// Identity of the mTLS peer.
     #[arg(long, value_name = "SPIFFE_ID")]
     peer: Option<String>,
+    /// PEM file with the certificate of the mTLS peer.
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
     /// The service that Envoy's route names.
     #[arg(long)]
     service: Option<String>,
@@ -43,6 +47,7 @@ struct Written {
     path: String,
     headers: BTreeMap<String, OneOrMany>,
     peer: String,
+    certificate: String,
     service: Option<String>,
 }
 
@@ -80,6 +85,12 @@ impl RequestArgs {
         if let Some(token) = self.token {
             headers.push(("authorization".to_owned(), format!("Bearer {token}")));
         }
+        let certificate = match self.certificate {
+            None => written.certificate,
+            Some(file) => {
+                std::fs::read_to_string(&file).map_err(|error| format!("can't read `{}`: {error}", file.display()))?
+            }
+        };
         let service = self.service.or(written.service);
         let headers = headers.into_iter().map(|(key, value)| HeaderValue {
             key,
@@ -94,7 +105,12 @@ impl RequestArgs {
         };
         Ok(CheckRequest {
             attributes: Some(AttributeContext {
-                source: Some(Peer { principal: self.peer.unwrap_or(written.peer), ..Peer::default() }),
+                source: Some(Peer {
+                    principal: self.peer.unwrap_or(written.peer),
+                    // As Envoy has it.
+                    certificate: utf8_percent_encode(&certificate, NON_ALPHANUMERIC).to_string(),
+                    ..Peer::default()
+                }),
                 request: Some(Request { http: Some(http), ..Request::default() }),
                 context_extensions: service
                     .map(|name| HashMap::from([(SERVICE_EXTENSION.to_owned(), name)]))
