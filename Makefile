@@ -9,7 +9,7 @@ help: ## This list
 build: ## The release binary, target/release/hopgate
 	cargo build --release --locked --bin hopgate
 
-test: ## All tests; fetches Envoy and an authorization server once, installs redis-server and Node if missing
+test: ## All tests; fetches Envoy and an authorization server once, installs redis-server if missing
 	testbed/fetch-envoy.sh >/dev/null
 	testbed/fetch-authorization-server.sh
 	testbed/install-tools.sh redis-server

