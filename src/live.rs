@@ -68,6 +68,7 @@ impl State {
             revocations: revocations(settings, previous),
             policies: settings.policies.clone(),
             token_limit: settings.token_limit,
+            body_limit: settings.body_limit,
             verified,
         };
         let key_sources = settings

@@ -38,7 +38,7 @@ services:
         scopes: ["invoices:read"]
         tools: { "search_*": { risk: read } }
 "#;
-const POLICY: &str = "policy: { files: [policies.cedar] }\n";
+const POLICY: &str = "policy: { files: [policies.cedar], entities: people.json }\n";
 
 /// A hopgate that decides for one key's tokens.
 struct Gate {
@@ -52,6 +52,7 @@ impl Gate {
         let key = SigningKey::generate(Algorithm::ES256).unwrap();
         std::fs::write(folder.join("jwks.json"), key.jwks().to_string()).unwrap();
         std::fs::write(folder.join("policies.cedar"), include_str!("policies.cedar")).unwrap();
+        std::fs::write(folder.join("people.json"), include_str!("people.json")).unwrap();
         let settings = config::load_text(config, folder).unwrap();
         let state = State::first(&settings, Arc::new(VerifiedTokens::with_capacity(10_000))).unwrap();
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();

@@ -21,6 +21,7 @@ use prost::Message as _;
 fn main() -> std::io::Result<()> {
     token()?;
     check_request()?;
+    call()?;
     config()?;
     jwks()
 }
@@ -63,6 +64,23 @@ fn token() -> std::io::Result<()> {
         save("token", name, format!("\x02{}", token.claims()))?;
     }
     save("token", "twice", "\x02{\"iss\":\"http://127.0.0.1:9000\",\"exp\":1,\"exp\":2}")
+}
+
+fn call() -> std::io::Result<()> {
+    let mcp = |method: &str, params: serde_json::Value| {
+        serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string()
+    };
+    let meta = serde_json::json!({ "io.modelcontextprotocol/protocolVersion": "2026-07-28" });
+    let newest = serde_json::json!({ "name": "search_all", "arguments": { "q": "x" }, "_meta": meta });
+    let older = serde_json::json!({ "name": "delete_document", "arguments": { "id": "7" } });
+    let resource = serde_json::json!({ "uri": "file:///docs/a.md" });
+    let message = serde_json::json!({ "tenant": "acme", "message": { "parts": [{ "text": "hello" }] } });
+    save("call", "mcp_newest", ["\0", &mcp("tools/call", newest)].concat())?;
+    save("call", "mcp_older", ["\x01", &mcp("tools/call", older)].concat())?;
+    save("call", "mcp_resource", ["\x01", &mcp("resources/read", resource)].concat())?;
+    save("call", "a2a", ["\x02", &mcp("message/send", message)].concat())?;
+    save("call", "a2a_rest", "\x03{\"id\":\"7\"}")?;
+    save("call", "json", "\x04{\"amount\":9.5,\"note\":\"x\"}")
 }
 
 fn check_request() -> std::io::Result<()> {

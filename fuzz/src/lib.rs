@@ -35,6 +35,7 @@ agents:
   - { id: planner, spiffe: "spiffe://demo.local/ns/agents/sa/planner", scopes: [invoices:read, invoices:refund] }
   - { id: researcher, spiffe: "spiffe://demo.local/ns/agents/sa/researcher", scopes: [invoices:read] }
   - { id: invoices, scopes: ["*"] }
+policy: { files: [all.cedar] }
 services:
   - name: invoices
     audience: https://invoices.demo.local
@@ -44,7 +45,22 @@ services:
       - { name: list, match: { method: GET, path: /invoices }, scopes: [invoices:read] }
       - { name: one, match: { method: GET, path: "/invoices/{id}" }, scopes: [invoices:read], single_use: true }
       - { name: rest, match: { methods: [POST, PUT], path: "/files/{*rest}" }, delegation: { bind_caller: none } }
+      - name: mcp
+        match: { mcp: { path: /mcp } }
+        methods: { tools/list: {} }
+        tools: { "search_*": {}, delete_document: { arguments: { id: string } } }
+        resources: { "file:///docs/*": {} }
+      - name: agent
+        match: { a2a: { json_rpc: /a2a, rest: /a2a/rest, tenants: [acme] } }
+        methods: { SendMessage: {}, CancelTask: {} }
+      - name: put
+        match: { method: POST, path: /put }
+        body: json
+        arguments: { amount: decimal, note: "string?" }
 "#;
+
+/// Policies do not refuse here; that they are asked is enough.
+const POLICIES: &str = "permit(principal, action, resource);";
 
 /// The issuer's key.
 pub static KEY: LazyLock<SigningKey> =
@@ -54,6 +70,7 @@ pub static KEY: LazyLock<SigningKey> =
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a folder can be made");
     std::fs::write(folder.path().join("keys.json"), KEY.jwks().to_string()).expect("a file can be written");
+    std::fs::write(folder.path().join("all.cedar"), POLICIES).expect("a file can be written");
     folder
 });
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::clean::clean;
 use crate::authz::{
-    Actor, Check, Claims, ClientType, Findings, Mode, Outcome, Protocol, Reason, Scheme, Snapshot, Trail,
+    Actor, Check, Claims, ClientType, Findings, Mode, Operation, Outcome, Protocol, Reason, Scheme, Snapshot, Trail,
 };
 
 /// Most items of a list that a token fills; what is left out is not hidden: `delegation_depth`
@@ -151,7 +151,7 @@ impl<'a> Record<'a> {
             risk: findings.rule.as_ref().and_then(|rule| rule.risk.as_deref()),
             protocol: protocol(facts),
             operation: operation.map(|operation| operation.method.as_ref()).filter(|m| !m.is_empty()).map(clean),
-            operation_name: operation.and_then(|operation| operation.name.as_deref()).map(clean),
+            operation_name: operation.and_then(Operation::shown_name).map(|name| Cow::Owned(clean(&name).into_owned())),
             tenant: operation.and_then(|operation| operation.tenant.as_deref()).map(clean),
             method: clean(facts.method),
             path: clean(facts.path),
@@ -163,7 +163,7 @@ impl<'a> Record<'a> {
             token_id: verified.map(|token| hex(token.digest().get(..16).unwrap_or_default())),
             scheme: findings.scheme.map(Scheme::name),
             bound_to: verified.iter().flat_map(|token| token.claims().confirmation.names()).collect(),
-            scopes_required: findings.rule.iter().flat_map(|rule| rule.scopes.iter().map(AsRef::as_ref)).collect(),
+            scopes_required: findings.scopes_required().iter().map(AsRef::as_ref).collect(),
             scopes_held: verified.map(|token| listed(&token.claims().scopes)).unwrap_or_default(),
             acr: verified.and_then(|token| token.claims().acr.as_deref()).map(clean),
             auth_time: verified.and_then(|token| token.claims().auth_time).map(crate::authz::UnixTime::as_secs),

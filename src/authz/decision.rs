@@ -207,6 +207,18 @@ pub struct Findings {
     pub nonce: Option<Box<str>>,
 }
 
+impl Findings {
+    /// The scopes that the call needs; before it is known what it asks for, those of its route.
+    #[must_use]
+    pub fn scopes_required(&self) -> &[Box<str>] {
+        match (&self.rule, &self.route) {
+            (Some(rule), _) => &rule.scopes,
+            (None, Some(route)) => route.speaks.scopes(),
+            (None, None) => &[],
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub enum TokenSeen {
     #[default]

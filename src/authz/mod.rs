@@ -4,8 +4,8 @@
 //! module waits, reads a clock, a file or the environment, or knows of Envoy; a test holds that.
 //! The one memory it has, [`VerifiedTokens`], only saves repeating a signature check.
 //!
-//! The straight line: `request` → `path` → `route` → `protocol` → `credential` → `verified` (which
-//! reads `jws`, `claims` and `keys`) → `lifetime` → `audience` → `revocation` → `delegation` →
+//! The straight line: `request` → `path` → `route` → `credential` → `verified` (which
+//! reads `jws`, `claims` and `keys`) → `lifetime` → `audience` → `revocation` → `protocol` → `delegation` →
 //! `sender` (with `proof` and `certificate`) → `scopes` → `step_up` → `approval` → `policy` → a [`Permit`],
 //! or a [`Claim`] to settle first.
 
@@ -85,8 +85,10 @@ pub use target::TargetUrl;
 pub use time::UnixTime;
 pub use verified::{TokenDigest, VerifiedToken, VerifiedTokens};
 
+use self::credential::Credential;
 use self::parameters::Parameters;
 use self::proof::Proof;
+use self::protocol::Sent;
 
 /// Decides one call. What passes everything but hangs on a single use comes back as
 /// [`Outcome::MustClaim`]; whoever asked claims it and calls [`Evaluation::settled`].
@@ -101,6 +103,15 @@ struct Walk<'s> {
     snapshot: &'s Snapshot,
     findings: Findings,
     trail: Trail,
+}
+
+/// A call whose token is good: to whom, what is asked of it, who it is from.
+#[derive(Clone, Copy)]
+struct Called<'a> {
+    service: &'a Service,
+    rule: &'a Rule,
+    claims: &'a Claims,
+    chain: &'a delegation::Chain,
 }
 
 impl Walk<'_> {
@@ -123,74 +134,39 @@ impl Walk<'_> {
         let found = service.routes.find(request.method, path).ok_or(Reason::RouteUnknown);
         let (route, parameters) = self.check(Check::Route, found)?;
         self.findings.route = Some(Arc::clone(route));
-        let asked = route.speaks.read(request, path, query, &mut self.findings.operation);
-        let asked = asked.or_else(|reason| self.check(reason.check(), Err(reason)))?;
-        let Some(rule) = asked.rule else {
+        if matches!(route.speaks, Speaks::Public) {
             self.trail.skip(Check::Credential..=Check::Replay);
             return Ok(Outcome::Permitted(Permit::earned()));
-        };
-        self.findings.rule = Some(Arc::clone(rule));
+        }
 
         let credential = self.check(Check::Credential, credential::present(request, query))?;
-        let token = self.token(credential.token, rule, now)?;
+        let token = self.token(credential.token, now)?;
         let claims = token.claims();
 
         self.enforce(Check::Audience, audience::check(service, claims))?;
         let chain = delegation::Chain::of(&snapshot.agents, claims);
         let revoked = snapshot.revocations.check(&snapshot.agents, claims, &chain);
         self.enforce(Check::Revocation, revoked)?;
-        if claims.act == Act::Malformed {
-            // Always: observed, it would be read as no delegation.
-            return self.check(Check::Delegation, Err(Reason::ActMalformed));
-        }
-        let client_type = ClientType::of(&snapshot.agents, claims);
-        self.findings.client_type = Some(client_type);
-        let delegated = delegation::check(&rule.delegation, service, claims, &chain);
-        self.enforce(Check::Delegation, delegated.and_then(|()| delegation::check_client(rule, client_type)))?;
-        match rule.delegation.bind_caller {
-            BindCaller::No => self.trail.set(Check::Caller, Verdict::NotAsked),
-            BindCaller::Spiffe => {
-                let peer = self.findings.peer.as_ref();
-                let result = delegation::check_caller(&snapshot.agents, claims, &chain, peer);
-                self.enforce(Check::Caller, result)?;
-            }
-        }
-        let sent = sender::Sent { request, path: path.as_str(), credential };
-        let proof = self.sender(&sent, service, rule, claims, now)?;
-        self.enforce(Check::Scopes, scopes::check(rule, &snapshot.agents, claims, &chain))?;
-        match &rule.step_up {
-            None => self.trail.set(Check::StepUp, Verdict::NotAsked),
-            Some(step_up) => {
-                let skew = snapshot.issuer(&claims.issuer).map_or(Duration::ZERO, |issuer| issuer.clock_skew);
-                self.enforce(Check::StepUp, step_up::check(step_up, claims, skew, now))?;
-            }
-        }
+
+        // Not before: a body costs time to read, and would tell strangers what may be called.
+        let sent = Sent { request, path, query, body_limit: snapshot.body_limit };
+        let asked = route.speaks.read(&sent, &mut self.findings.operation);
+        let asked = asked.or_else(|reason| self.check(reason.check(), Err(reason)))?;
+        let rule = asked.rule;
+        self.findings.rule = Some(Arc::clone(rule));
+        self.age(rule, claims, now)?;
+        let called = Called { service, rule, claims, chain: &chain };
+        self.actors(&called)?;
+        let proof = self.sender(&called, &sent, credential, now)?;
+        self.scopes(&called, asked.also)?;
+        self.step_up(&called, now)?;
 
         // Not before: what a call must look like is for those who may make it.
         let arguments = asked.arguments.as_ref();
         parameters::check(&rule.arguments, arguments).or_else(|reason| self.check(Check::Request, Err(reason)))?;
         let parameters = Parameters { path: &parameters, arguments };
-        self.approval(service, rule, claims, parameters)?;
-        match &snapshot.policies {
-            None => self.trail.set(Check::Policy, Verdict::NotAsked),
-            Some(policies) => {
-                let (judgement, verdict) = policies.judge(&policy::Call {
-                    agents: &snapshot.agents,
-                    service,
-                    rule,
-                    claims,
-                    chain: &chain,
-                    peer: self.findings.peer.as_ref().map(SpiffeId::as_str),
-                    method: request.method,
-                    path: path.as_str(),
-                    operation: self.findings.operation.as_ref(),
-                    parameters,
-                    now,
-                });
-                self.findings.judgement = judgement;
-                self.enforce(Check::Policy, verdict)?;
-            }
-        }
+        self.approval(&called, parameters)?;
+        self.policy(&called, &sent, parameters, now)?;
 
         // Last, when all else has passed: a claim can't be taken back.
         let token = rule.single_use.then(|| token_claim(snapshot, service, claims)).transpose();
@@ -203,42 +179,122 @@ impl Walk<'_> {
         Ok(Outcome::MustClaim(pending))
     }
 
+    /// Checks 7 and 8.
+    fn actors(&mut self, called: &Called<'_>) -> Result<(), Reason> {
+        let Called { service, rule, claims, chain } = *called;
+        let agents = &self.snapshot.agents;
+        if claims.act == Act::Malformed {
+            // Always: observed, it would be read as no delegation.
+            return self.check(Check::Delegation, Err(Reason::ActMalformed));
+        }
+        let client_type = ClientType::of(agents, claims);
+        self.findings.client_type = Some(client_type);
+        let delegated = delegation::check(&rule.delegation, service, claims, chain);
+        self.enforce(Check::Delegation, delegated.and_then(|()| delegation::check_client(rule, client_type)))?;
+        match rule.delegation.bind_caller {
+            BindCaller::No => {
+                self.trail.set(Check::Caller, Verdict::NotAsked);
+                Ok(())
+            }
+            BindCaller::Spiffe => {
+                let peer = self.findings.peer.as_ref();
+                self.enforce(Check::Caller, delegation::check_caller(agents, claims, chain, peer))
+            }
+        }
+    }
+
+    /// Check 10, for what the call does, and for what else it does on the way.
+    fn scopes(&mut self, called: &Called<'_>, also: Option<&Arc<Rule>>) -> Result<(), Reason> {
+        let Called { rule, claims, chain, .. } = *called;
+        let agents = &self.snapshot.agents;
+        let enough = scopes::check(rule, agents, claims, chain);
+        let enough = enough.and_then(|()| match also {
+            None => Ok(()),
+            Some(other) => scopes::check(other, agents, claims, chain).inspect_err(|_| {
+                self.findings.rule = Some(Arc::clone(other));
+            }),
+        });
+        self.enforce(Check::Scopes, enough)
+    }
+
+    /// Check 11.
+    fn step_up(&mut self, called: &Called<'_>, now: UnixTime) -> Result<(), Reason> {
+        let Some(step_up) = &called.rule.step_up else {
+            self.trail.set(Check::StepUp, Verdict::NotAsked);
+            return Ok(());
+        };
+        let issuer = self.snapshot.issuer(&called.claims.issuer);
+        let skew = issuer.map_or(Duration::ZERO, |issuer| issuer.clock_skew);
+        self.enforce(Check::StepUp, step_up::check(step_up, called.claims, skew, now))
+    }
+
     /// Check 12.
-    fn approval(
-        &mut self,
-        service: &Service,
-        rule: &Rule,
-        claims: &Claims,
-        parameters: Parameters<'_>,
-    ) -> Result<(), Reason> {
+    fn approval(&mut self, called: &Called<'_>, parameters: Parameters<'_>) -> Result<(), Reason> {
+        let Called { service, rule, claims, .. } = *called;
         let Some(approval) = &rule.approval else {
             self.trail.set(Check::Approval, Verdict::NotAsked);
             return Ok(());
         };
         let audience = service.audiences.first().map_or("", AsRef::as_ref);
-        let wanted = approval.wanted(audience, parameters);
-        let wanted = wanted.or_else(|reason| self.check(Check::Request, Err(reason)))?;
+        let wanted = match approval.wanted(audience, parameters) {
+            Ok(wanted) => wanted,
+            // Nobody can approve it. Where approvals are only observed, that is no reason to refuse.
+            Err(reason) if self.snapshot.enforcement.mode(Check::Approval) == Mode::Enforce => {
+                return self.check(Check::Request, Err(reason));
+            }
+            Err(_) => return self.enforce(Check::Approval, Err(Reason::ApprovalMissing)),
+        };
         let verdict = approval::check(&wanted, &service.audiences, claims);
         self.findings.approval = verdict.is_err().then_some(wanted);
         self.enforce(Check::Approval, verdict)
     }
 
+    /// Check 13.
+    fn policy(
+        &mut self,
+        called: &Called<'_>,
+        sent: &Sent<'_>,
+        parameters: Parameters<'_>,
+        now: UnixTime,
+    ) -> Result<(), Reason> {
+        let Some(policies) = &self.snapshot.policies else {
+            self.trail.set(Check::Policy, Verdict::NotAsked);
+            return Ok(());
+        };
+        let (judgement, verdict) = policies.judge(&policy::Call {
+            agents: &self.snapshot.agents,
+            service: called.service,
+            rule: called.rule,
+            claims: called.claims,
+            chain: called.chain,
+            peer: self.findings.peer.as_ref().map(SpiffeId::as_str),
+            method: sent.request.method,
+            path: sent.path.as_str(),
+            operation: self.findings.operation.as_ref(),
+            parameters,
+            now,
+        });
+        self.findings.judgement = judgement;
+        self.enforce(Check::Policy, verdict)
+    }
+
     /// Check 9, and the proof to be used up, where one was given.
     fn sender(
         &mut self,
-        sent: &sender::Sent<'_>,
-        service: &Service,
-        rule: &Rule,
-        claims: &Claims,
+        called: &Called<'_>,
+        sent: &Sent<'_>,
+        credential: Credential<'_>,
         now: UnixTime,
     ) -> Result<Option<Proof>, Reason> {
-        let bearer = sent.credential.scheme == Scheme::Bearer && claims.confirmation == Confirmation::None;
+        let Called { service, rule, claims, .. } = *called;
+        let bearer = credential.scheme == Scheme::Bearer && claims.confirmation == Confirmation::None;
         if bearer && !rule.sender_constrained {
             self.trail.set(Check::Sender, Verdict::NotAsked);
             return Ok(None);
         }
+        let sent = sender::Sent { request: sent.request, path: sent.path.as_str(), credential };
         let peer = self.findings.peer.as_ref();
-        let result = sender::check(self.snapshot, service, rule, &claims.confirmation, sent, peer, now);
+        let result = sender::check(self.snapshot, service, rule, &claims.confirmation, &sent, peer, now);
         if let Err(reason) = &result
             && reason.answer() == Answer::UseNonce
         {
@@ -253,8 +309,15 @@ impl Walk<'_> {
         Ok(proof.filter(|_| self.snapshot.enforcement.mode(Check::Sender) == Mode::Enforce))
     }
 
+    /// What the rule says of the age of the token, the last part of check 4.
+    fn age(&mut self, rule: &Rule, claims: &Claims, now: UnixTime) -> Result<(), Reason> {
+        let issuer = self.snapshot.issuer(&claims.issuer).ok_or(Reason::IssuerUnknown);
+        let young = issuer.and_then(|issuer| lifetime::check_age(issuer, rule.max_token_age, claims, now));
+        self.check(Check::Token, young)
+    }
+
     /// Check 4, keeping what an unverified token says for the record.
-    fn token(&mut self, raw: &str, rule: &Rule, now: UnixTime) -> Result<Arc<VerifiedToken>, Reason> {
+    fn token(&mut self, raw: &str, now: UnixTime) -> Result<Arc<VerifiedToken>, Reason> {
         let token = match verified::verify(self.snapshot, raw) {
             Ok(token) => token,
             Err(verified::Rejected { reason, claimed }) => {
@@ -267,10 +330,7 @@ impl Walk<'_> {
         self.findings.token = TokenSeen::Verified(Arc::clone(&token));
         // The issuer was there when the token was verified against this same snapshot.
         let issuer = self.snapshot.issuer(&token.claims().issuer).ok_or(Reason::IssuerUnknown);
-        let timely = issuer.and_then(|issuer| {
-            lifetime::check(issuer, token.claims(), now)?;
-            lifetime::check_age(issuer, rule.max_token_age, token.claims(), now)
-        });
+        let timely = issuer.and_then(|issuer| lifetime::check(issuer, token.claims(), now));
         self.check(Check::Token, timely)?;
         Ok(token)
     }

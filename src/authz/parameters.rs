@@ -1,5 +1,8 @@
 //! What a call is about: the parameters of its path and its arguments.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
 use serde_json::{Number, Value};
 
 use super::json::Object;
@@ -42,11 +45,17 @@ impl Source {
 /// The longest text that is taken for a value, bytes: it may be repeated in a header.
 const MAX_TEXT: usize = 256;
 
-impl Parameters<'_> {
+impl<'a> Parameters<'a> {
+    /// A parameter of the path, decoded as a service decodes it. A path is its own canonical form, so
+    /// there is one way to.
+    pub(super) fn in_path(&self, name: &str) -> Option<Cow<'a, str>> {
+        percent_decode_str(self.path.get(name)?).decode_utf8().ok()
+    }
+
     /// The value at `source`: a short text, a number or a truth value.
     pub(super) fn scalar(&self, source: &Source) -> Option<Value> {
         let value = match source {
-            Source::Path(name) => Value::String(self.path.get(name.as_ref())?.to_owned()),
+            Source::Path(name) => Value::String(self.in_path(name)?.into_owned()),
             Source::Argument(names) => {
                 let (first, deeper) = names.split_first()?;
                 let first = self.arguments?.get(first.as_ref())?;
@@ -62,10 +71,16 @@ impl Parameters<'_> {
     }
 }
 
-/// Whether two readers understand the number alike: a whole one of 64 bits, or a fraction far below
-/// 2^53, where doubles are dense.
+/// The largest whole number that every reader takes for the same (RFC 7493 section 2.2).
+const MAX_WHOLE: u64 = 9_007_199_254_740_991;
+
+/// Whether two readers understand the number alike: a whole one that a double holds exactly, or a
+/// fraction far below, where doubles are dense.
 fn is_exact(number: &Number) -> bool {
-    number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|value| value.abs() < 1e12)
+    match number.as_i64() {
+        Some(whole) => whole.unsigned_abs() <= MAX_WHOLE,
+        None => number.as_f64().is_some_and(|value| value.abs() < 1e12),
+    }
 }
 
 /// An argument that a call must have, or may.
@@ -80,7 +95,7 @@ pub struct Argument {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ValueKind {
     Text,
-    /// A whole number of 64 bits.
+    /// A whole number between -(2^53 - 1) and 2^53 - 1.
     Long,
     /// A number with at most four digits behind the point.
     Decimal,
@@ -105,7 +120,7 @@ impl ValueKind {
     pub(super) fn read(self, value: &Value) -> Option<Typed<'_>> {
         match (self, value) {
             (Self::Text, Value::String(text)) => Some(Typed::Text(text)),
-            (Self::Long, Value::Number(number)) => number.as_i64().map(Typed::Long),
+            (Self::Long, Value::Number(number)) => number.as_i64().filter(|_| is_exact(number)).map(Typed::Long),
             (Self::Decimal, Value::Number(number)) => decimal(number).map(Typed::Decimal),
             (Self::Boolean, Value::Bool(truth)) => Some(Typed::Boolean(*truth)),
             (Self::Texts, Value::Array(items)) => {
@@ -118,7 +133,7 @@ impl ValueKind {
 
 /// Digits, a point, and one to four digits.
 fn decimal(number: &Number) -> Option<String> {
-    if let Some(whole) = number.as_i64() {
+    if let Some(whole) = number.as_i64().filter(|_| is_exact(number)) {
         return Some(format!("{whole}.0"));
     }
     let value = number.as_f64().filter(|value| value.abs() < 1e12)?;
@@ -178,6 +193,7 @@ mod tests {
             (json!(0.12345), None),
             (json!(1e13), None),
             (json!(u64::MAX), None),
+            (json!(9_007_199_254_740_993_u64), None),
             (json!("950"), None),
         ] {
             assert_eq!(ValueKind::Decimal.read(&value), text.map(|text| Typed::Decimal(text.to_owned())), "{value}");

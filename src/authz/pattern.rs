@@ -1,11 +1,15 @@
 //! Names, exact or with one star, and what stands for each.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+use percent_encoding::percent_decode_str;
 
 /// Values by pattern. An exact name wins; of patterns with a star, the one with most letters beside it.
 #[derive(Clone, Debug)]
 pub struct Patterns<T> {
     exact: HashMap<Box<str>, T>,
+    /// The exact names, loosely.
+    loose: HashSet<String>,
     /// The longest first.
     starred: Vec<Starred<T>>,
 }
@@ -14,6 +18,8 @@ pub struct Patterns<T> {
 struct Starred<T> {
     before: Box<str>,
     behind: Box<str>,
+    /// The same two, loosely.
+    loose: (String, String),
     value: T,
 }
 
@@ -36,7 +42,7 @@ pub enum PatternError {
 
 impl<T> Default for Patterns<T> {
     fn default() -> Self {
-        Self { exact: HashMap::new(), starred: Vec::new() }
+        Self { exact: HashMap::new(), loose: HashSet::new(), starred: Vec::new() }
     }
 }
 
@@ -51,12 +57,14 @@ impl<T> Patterns<T> {
                 return Err(PatternError::Empty);
             }
             self.exact.insert(pattern.into(), value);
+            self.loose.insert(loosely(pattern));
             return Ok(());
         };
         if behind.contains('*') {
             return Err(PatternError::MoreThanOneStar);
         }
-        let added = Starred { before: before.into(), behind: behind.into(), value };
+        let loose = (loosely(before), loosely(behind));
+        let added = Starred { before: before.into(), behind: behind.into(), loose, value };
         if let Some(other) =
             self.starred.iter().find(|other| other.length() == added.length() && other.overlaps(&added))
         {
@@ -67,14 +75,30 @@ impl<T> Patterns<T> {
         Ok(())
     }
 
+    /// What stands for `name`. A name that some reader takes for one with a closer rule (in another
+    /// letter case, or escaped) is not left to a wider one: nothing stands for it.
     pub(super) fn find<'n>(&self, name: &'n str) -> Option<Found<'_, 'n, T>> {
         if let Some(value) = self.exact.get(name) {
             return Some(Found { value, star: None });
         }
-        self.starred.iter().find_map(|pattern| {
-            let star = name.strip_prefix(pattern.before.as_ref())?.strip_suffix(pattern.behind.as_ref())?;
-            Some(Found { value: &pattern.value, star: Some(star) })
-        })
+        if self.starred.is_empty() {
+            return None;
+        }
+        let loose = loosely(name);
+        if self.loose.contains(&loose) {
+            return None;
+        }
+        for Starred { before, behind, loose: (loose_before, loose_behind), value } in &self.starred {
+            let star = name.strip_prefix(before.as_ref()).and_then(|rest| rest.strip_suffix(behind.as_ref()));
+            if star.is_some() {
+                return Some(Found { value, star });
+            }
+            let inside = loose.strip_prefix(loose_before.as_str());
+            if inside.is_some_and(|rest| rest.ends_with(loose_behind.as_str())) {
+                return None;
+            }
+        }
+        None
     }
 
     pub fn values(&self) -> impl Iterator<Item = &T> {
@@ -85,6 +109,11 @@ impl<T> Patterns<T> {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.exact.keys().map(AsRef::as_ref)
     }
+}
+
+/// `name` to a reader that decodes it and does not tell letter cases apart.
+fn loosely(name: &str) -> String {
+    percent_decode_str(name).decode_utf8_lossy().to_lowercase()
 }
 
 impl<T> Starred<T> {
@@ -121,6 +150,18 @@ mod tests {
         for (name, pattern) in cases {
             assert_eq!(patterns.find(name).map(|found| *found.value), Some(pattern), "{name}");
         }
+    }
+
+    #[test]
+    fn another_spelling_of_a_name_with_a_closer_rule_is_not_left_to_a_wider_one() {
+        let mut patterns = Patterns::default();
+        for pattern in ["search_*", "search_secrets", "search_private_*", "file:///d/*", "file:///d/a(b).pdf"] {
+            patterns.add(pattern, pattern).unwrap();
+        }
+        for name in ["search_Secrets", "search_Private_x", "file:///d/A(b).pdf", "file:///d/a%28b%29.pdf"] {
+            assert!(patterns.find(name).is_none(), "{name}");
+        }
+        assert_eq!(patterns.find("search_Docs").map(|found| *found.value), Some("search_*"));
     }
 
     #[test]

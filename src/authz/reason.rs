@@ -187,6 +187,8 @@ reasons! {
     /// Envoy attached no body: it has none, or Envoy was not told to (`with_request_body`).
     BodyMissing "body_missing" Request InvalidRequest "A body is required and was not given to the authorization service"
     BodyCutOff "body_cut_off" Request ContentTooLarge "The body is too large to be authorized"
+    /// Longer than `limits.body_bytes`.
+    BodyTooLarge "body_too_large" Request ContentTooLarge "The body is too large to be authorized"
     /// Envoy was not told to `pack_as_bytes`.
     BodyRewritten "body_rewritten" Request Unavailable "The body was not given unchanged to the authorization service"
     BodyEncoded "body_encoded" Request UnsupportedMediaType "The body must not be encoded"

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::approval::Approval;
 use super::client_type::ClientType;
 use super::delegation::Delegation;
-use super::parameters::Argument;
+use super::parameters::{Argument, Source};
 use super::step_up::StepUp;
 
 /// What is asked of a call before it may pass.
@@ -32,4 +32,13 @@ pub struct Rule {
     /// The arguments the call must have, by name, sorted.
     pub arguments: Vec<Argument>,
     pub approval: Option<Approval>,
+}
+
+impl Rule {
+    /// Whether it takes the arguments of a call to decide.
+    pub(super) fn looks_at_arguments(&self) -> bool {
+        let approves =
+            |approval: &Approval| approval.fields.iter().any(|(_, source)| matches!(source, Source::Argument(_)));
+        !self.arguments.is_empty() || self.approval.as_ref().is_some_and(approves)
+    }
 }

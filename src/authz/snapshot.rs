@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub policies: Option<Arc<Policies>>,
     /// Longest access token looked at, bytes.
     pub token_limit: usize,
+    /// Longest body looked at, bytes.
+    pub body_limit: usize,
     pub verified: Arc<VerifiedTokens>,
 }
 

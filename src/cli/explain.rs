@@ -107,7 +107,7 @@ fn explain(settings: &Settings, state: &State, decoded: &Decoded<'_>, time: Syst
     );
     println!("request     {} {}", crate::audit::clean(decoded.request.method), crate::audit::clean(decoded.path()));
     if let Some(operation) = &findings.operation {
-        let name = operation.name.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
+        let name = operation.shown_name().map(|name| format!(" {name}")).unwrap_or_default();
         let asked = format!("{}{name}", operation.method);
         println!("operation   {} {}", operation.protocol.name(), crate::audit::clean(&asked));
     }

@@ -46,6 +46,7 @@ pub(super) fn build(
         )),
         revocations: revocations(config, files, faults, warnings),
         token_limit: usize::try_from(config.limits.token_bytes).ok()?,
+        body_limit: usize::try_from(config.limits.body_bytes).ok()?,
         warnings: Vec::new(),
         files: Vec::new(),
     })

@@ -42,6 +42,7 @@ impl Default for Limits {
             concurrency: 1024,
             message_bytes: 4 * 1024 * 1024,
             token_bytes: 8192,
+            body_bytes: 65_536,
             verified_tokens: 10_000,
             deadline: Span(Duration::from_millis(150)),
             drain: Span(Duration::from_secs(10)),

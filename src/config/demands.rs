@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::faults::Faults;
+use super::span::Span;
 use super::written;
 use crate::authz::StepUp;
 
@@ -23,9 +24,15 @@ pub(super) struct Demands {
 pub(super) struct Classes<'a>(&'a BTreeMap<String, written::Demands>);
 
 impl<'a> Classes<'a> {
-    pub(super) fn new(config: &'a written::Config, faults: &mut Faults) -> Self {
+    pub(super) fn new(config: &'a written::Config, faults: &mut Faults, warnings: &mut Faults) -> Self {
         for (name, demands) in &config.risk {
             check(demands, &format!("risk.{name}"), faults);
+        }
+        for (milder, graver) in BUILT_IN.into_iter().zip(BUILT_IN.into_iter().skip(1)) {
+            let class = |name| built(&[config.risk.get(name).cloned().unwrap_or_default()], false);
+            if config.risk.contains_key(graver) && asks_for_less(&class(graver), &class(milder)) {
+                warnings.add(format_args!("risk.{graver}"), format_args!("asks for less than `{milder}`"));
+            }
         }
         Self(&config.risk)
     }
@@ -46,9 +53,10 @@ impl<'a> Classes<'a> {
         let of_own = self.class(own.risk.as_deref(), path, faults);
         let risk = own.risk.as_deref().or(route.risk.as_deref());
         let class = if own.risk.is_some() { of_own } else { self.class(risk, path, &mut Faults::default()) };
-        let layers = match own.risk {
-            Some(_) => [own.demands(), class.clone(), route.demands()],
-            None => [own.demands(), route.demands(), class.clone()],
+        let layers = match (behind, &own.risk) {
+            // Its own class takes the place of the route's; what the route itself says stays asked for.
+            (Some(_), Some(_)) => vec![own.demands(), stricter(&class, &route.demands(), path, faults)],
+            (_, _) => vec![own.demands(), route.demands(), class.clone()],
         };
         let built = built(&layers, approved);
         let of_class = self::built(&[class], false);
@@ -95,6 +103,46 @@ fn built(layers: &[written::Demands], approved: bool) -> Demands {
             max_age: step_up.max_age.map(|span| span.0),
         }),
     }
+}
+
+/// What satisfies both.
+fn stricter(one: &written::Demands, other: &written::Demands, path: &str, faults: &mut Faults) -> written::Demands {
+    let required = Some(written::SenderConstrained::Required);
+    let constrained = one.sender_constrained == required || other.sender_constrained == required;
+    let single = one.single_use == Some(true) || other.single_use == Some(true);
+    written::Demands {
+        sender_constrained: if constrained { required } else { one.sender_constrained.or(other.sender_constrained) },
+        single_use: if single { Some(true) } else { one.single_use.or(other.single_use) },
+        max_token_age: shorter(one.max_token_age, other.max_token_age),
+        step_up: match (&one.step_up, &other.step_up) {
+            (Some(one), Some(other)) => Some(both(one, other, path, faults)),
+            (one, other) => one.as_ref().or(other.as_ref()).cloned(),
+        },
+    }
+}
+
+fn shorter(one: Option<Span>, other: Option<Span>) -> Option<Span> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(if one.0 <= other.0 { one } else { other }),
+        (one, other) => one.or(other),
+    }
+}
+
+fn both(one: &written::StepUp, other: &written::StepUp, path: &str, faults: &mut Faults) -> written::StepUp {
+    let acr_values = match (&one.acr_values, &other.acr_values) {
+        (Some(one), Some(other)) => {
+            let common: Vec<_> = one.iter().filter(|acr| other.contains(acr)).cloned().collect();
+            if common.is_empty() {
+                faults.add(
+                    format_args!("{path}.step_up"),
+                    "no `acr` satisfies both its class and its route: say which here",
+                );
+            }
+            Some(common)
+        }
+        (one, other) => one.as_ref().or(other.as_ref()).cloned(),
+    };
+    written::StepUp { acr_values, max_age: shorter(one.max_age, other.max_age) }
 }
 
 fn asks_for_less(route: &Demands, class: &Demands) -> bool {

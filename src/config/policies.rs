@@ -17,6 +17,7 @@ pub(super) fn build(
     let policy = config.policy.as_ref()?;
     let mut sources = PolicySources {
         claims: claims(config),
+        agents: config.agents.iter().map(|agent| agent.id.as_str().into()).collect(),
         issuers: config.issuers.iter().map(|issuer| issuer.issuer.as_str().into()).collect(),
         ..PolicySources::default()
     };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::build::scope_list;
 use super::faults::Faults;
 use super::rules::{Behind, Place, Rules};
 use super::written;
@@ -111,6 +112,8 @@ fn mcp(route: &written::Route, matches: &written::McpMatch, path: &str, rules: &
             rules
                 .faults
                 .add(format_args!("{path}.methods.{name}"), "has rules by name: `tools`, `resources` or `prompts`");
+        } else if name.contains('*') && !stands_for_any(name, &mcp::METHODS) {
+            rules.faults.add(format_args!("{path}.methods.{name}"), "takes no method of MCP");
         } else if !known && mcp::METHODS.iter().any(|method| method.eq_ignore_ascii_case(name)) {
             rules.faults.add(format_args!("{path}.methods.{name}"), "differs from a method of MCP only in letter case");
         }
@@ -119,6 +122,10 @@ fn mcp(route: &written::Route, matches: &written::McpMatch, path: &str, rules: &
         || mcp::Revision::ALL.to_vec(),
         |written| written.iter().map(|revision| self::revision(*revision)).collect(),
     );
+    for name in route.resources.keys().filter(|name| leaves_the_authority_open(name)) {
+        let message = "a star before the path with something behind it also takes other authorities";
+        rules.faults.add(format_args!("{path}.resources.{name}"), message);
+    }
     let connection = rules.build(&place, None, false);
     // The route's own name is that of all its actions.
     let connection = Rule { action: format!("{}/connection", connection.action).into(), ..connection };
@@ -173,10 +180,10 @@ fn a2a(route: &written::Route, matches: &written::A2aMatch, path: &str, rules: &
         rules.faults.add(&at, "expected at least one of `json_rpc`, `rest` and `grpc`");
     }
     let known: Vec<_> = a2a::operations().collect();
-    for name in route.methods.keys().filter(|name| !name.contains('*') && !known.contains(&name.as_str())) {
+    for name in route.methods.keys().filter(|name| !stands_for_any(name, &known)) {
         rules.faults.add(
             format_args!("{path}.methods.{name}"),
-            format_args!("is no operation of A2A 1.0, which are {}", known.join(", ")),
+            format_args!("takes no operation of A2A 1.0, which are {}", known.join(", ")),
         );
     }
     let tenants = match matches.tenants.as_slice() {
@@ -187,6 +194,7 @@ fn a2a(route: &written::Route, matches: &written::A2aMatch, path: &str, rules: &
         json_rpc: matches.json_rpc.as_deref().map(Into::into),
         rest: rest.map(Into::into),
         grpc: matches.grpc,
+        scopes: scope_list(&route.scopes, &format!("{path}.scopes"), &mut Faults::default()),
         tenants,
         methods: patterns(&place, "methods", &route.methods, true, rules),
     };
@@ -221,6 +229,24 @@ fn patterns(
         rules.warnings.add(format_args!("{}.{field}.*", place.path), "takes also what nobody knows of today");
     }
     patterns
+}
+
+/// Whether `pattern` takes one of `names`.
+fn stands_for_any(pattern: &str, names: &[&str]) -> bool {
+    let takes = |name: &str| match pattern.split_once('*') {
+        None => name == pattern,
+        Some((before, behind)) => name.strip_prefix(before).is_some_and(|rest| rest.ends_with(behind)),
+    };
+    names.iter().any(|name| takes(name))
+}
+
+/// Whether the star of a URI's pattern stands in its authority with something behind it: it would also
+/// take an authority of somebody else, and the rest in the path.
+fn leaves_the_authority_open(pattern: &str) -> bool {
+    pattern.split_once('*').is_some_and(|(before, behind)| {
+        let authority = before.split_once("//").map(|(_, rest)| rest);
+        authority.is_some_and(|rest| !rest.contains('/')) && !behind.is_empty()
+    })
 }
 
 /// The names of a template's parameters.

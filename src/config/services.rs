@@ -15,7 +15,7 @@ pub(super) fn build(
     faults: &mut Faults,
     warnings: &mut Faults,
 ) -> Services {
-    let classes = Classes::new(config, faults);
+    let classes = Classes::new(config, faults, warnings);
     let mut seen = HashSet::new();
     let mut services = Vec::new();
     for (at, service) in config.services.iter().enumerate() {

@@ -28,6 +28,8 @@ pub struct Settings {
     pub revocations: Option<RevocationSettings>,
     /// Longest access token, bytes.
     pub token_limit: usize,
+    /// Longest body that is read, bytes.
+    pub body_limit: usize,
     /// What is allowed and likely a mistake.
     pub warnings: Vec<Fault>,
     /// Every file read; a change of one makes a new configuration.

@@ -92,9 +92,9 @@ fn challenge(
     }
     match reason.answer() {
         Answer::NoCredential | Answer::InsufficientScope => {
-            let scopes = rule.map(|rule| rule.scopes.join(" ")).filter(|scopes| !scopes.is_empty());
-            if let Some(scopes) = scopes {
-                challenge.parameter("scope", &scopes);
+            let scopes = findings.scopes_required();
+            if !scopes.is_empty() {
+                challenge.parameter("scope", &scopes.join(" "));
             }
         }
         Answer::InsufficientUserAuthentication => {

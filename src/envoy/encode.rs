@@ -22,7 +22,7 @@ use super::challenge::www_authenticate;
 use super::decode::Decoded;
 use super::json_rpc;
 use crate::audit::{Decided, Receipt, clean, named};
-use crate::authz::{Actor, Algorithm, Answer, Findings, Metadata, Permit, Reason, Trail, VerifiedToken};
+use crate::authz::{Actor, Algorithm, Answer, Findings, Metadata, Operation, Permit, Reason, Trail, VerifiedToken};
 use crate::config::Upstream;
 
 /// What a name in a header of ours may not hold plainly: it would end a value or an item of a list,
@@ -250,7 +250,7 @@ fn metadata(decided: Decided, told: Told<'_>) -> Struct {
         ("service", told.findings.service.as_ref().map(|service| Cow::Borrowed(service.name.as_ref()))),
         ("route", told.findings.route.as_ref().map(|route| Cow::Borrowed(route.name.as_ref()))),
         ("operation", operation.map(|operation| clean(&operation.method)).filter(|method| !method.is_empty())),
-        ("operation_name", operation.and_then(|operation| operation.name.as_deref()).map(clean)),
+        ("operation_name", operation.and_then(Operation::shown_name).map(|name| Cow::Owned(clean(&name).into_owned()))),
         ("subject", claims.map(|claims| clean(&claims.subject))),
         ("client_id", claims.and_then(|claims| claims.client_id.as_deref()).map(clean)),
         ("actor", actor),

@@ -3,14 +3,14 @@
 use hopgate::authz::{self, Body, Field, Outcome, ProtocolHeaders, Reason, Request, UnixTime};
 use hopgate::live::State;
 
-use crate::support::{Ask, NOW, state_of};
+use crate::support::{Ask, KEY, NOW, state_of, token};
 
 const CONFIG: &str = r#"
 listen: unix:/run/hopgate/check.sock
 issuers: [{ issuer: "http://127.0.0.1:9000", jwks: { file: jwks.json } }]
 services:
   - name: docs
-    audience: https://docs.demo.local
+    audience: https://invoices.demo.local
     routes:
       - { name: mcp, match: { mcp: { path: /mcp } }, tools: { "*": {} } }
       - { name: put, match: { method: POST, path: /put }, body: json }
@@ -18,8 +18,8 @@ services:
       - { name: open, match: { methods: [GET, HEAD], path: /.well-known/agent-card.json }, public: true }
 "#;
 
-/// Read and understood, it is refused for want of a token only.
-const READ: Option<Reason> = Some(Reason::CredentialMissing);
+/// Read and understood, it passes.
+const READ: Option<Reason> = None;
 
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{}}}"#;
 
@@ -30,7 +30,7 @@ fn call(body: impl AsRef<[u8]>) -> Ask {
 #[test]
 fn bodies_that_could_be_read_in_two_ways_are_refused() {
     let state = state_of(CONFIG, &[]);
-    assert_eq!(call(CALL).refused(&state), READ);
+    assert_eq!(call(CALL).tried(&state), READ);
     let deep = format!(
         r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"a","arguments":{{"x":{}{}}}}}}}"#,
         "[".repeat(10_000),
@@ -59,7 +59,7 @@ fn bodies_that_could_be_read_in_two_ways_are_refused() {
         deep,
     ];
     for body in malformed {
-        assert_eq!(call(&body).refused(&state), Some(Reason::BodyMalformed), "{body}");
+        assert_eq!(call(&body).tried(&state), Some(Reason::BodyMalformed), "{body}");
     }
     for (body, reason) in [
         (format!("[{CALL}]"), Reason::CallBatched),
@@ -78,7 +78,7 @@ fn bodies_that_could_be_read_in_two_ways_are_refused() {
         (with(r#""name":"a","Arguments":{"id":1}"#).replace(r#","arguments":{}"#, ""), Reason::ParamsMalformed),
         (CALL.replace(r#""arguments":{}"#, r#""arguments":[]"#), Reason::ParamsMalformed),
     ] {
-        assert_eq!(call(&body).refused(&state), Some(reason), "{body}");
+        assert_eq!(call(&body).tried(&state), Some(reason), "{body}");
     }
 }
 
@@ -86,16 +86,16 @@ fn bodies_that_could_be_read_in_two_ways_are_refused() {
 fn a_body_is_read_as_what_it_is_said_to_be() {
     let state = state_of(CONFIG, &[]);
     for content_type in ["application/json", "Application/JSON", "application/json; charset=utf-8"] {
-        assert_eq!(call(CALL).with("content-type", content_type).refused(&state), READ, "{content_type}");
+        assert_eq!(call(CALL).with("content-type", content_type).tried(&state), READ, "{content_type}");
     }
     for content_type in ["", "text/plain", "application/json, text/plain", "application/json; charset=utf-16"] {
-        let refused = call(CALL).with("content-type", content_type).refused(&state);
+        let refused = call(CALL).with("content-type", content_type).tried(&state);
         assert_eq!(refused, Some(Reason::ContentTypeWrong), "{content_type}");
     }
-    assert_eq!(call(CALL).without("content-type").refused(&state), Some(Reason::ContentTypeWrong));
-    assert_eq!(call(CALL).with("content-encoding", "identity").refused(&state), READ);
+    assert_eq!(call(CALL).without("content-type").tried(&state), Some(Reason::ContentTypeWrong));
+    assert_eq!(call(CALL).with("content-encoding", "identity").tried(&state), READ);
     for coding in ["gzip", "identity, gzip", ""] {
-        let refused = call(CALL).with("content-encoding", coding).refused(&state);
+        let refused = call(CALL).with("content-encoding", coding).tried(&state);
         assert_eq!(refused, Some(Reason::BodyEncoded), "{coding}");
     }
 }
@@ -108,12 +108,16 @@ fn a_body_that_is_not_there_whole_and_unchanged_decides_nothing() {
         (Body::CutOff, Reason::BodyCutOff),
         (Body::Rewritten, Reason::BodyRewritten),
         (Body::Whole(b""), Reason::BodyMalformed),
+        (Body::Whole(&[b' '; 65_537]), Reason::BodyTooLarge),
+        (Body::Whole(&[b' '; 65_536]), Reason::BodyMalformed),
         (Body::Whole(b"\xff"), Reason::BodyMalformed),
     ] {
         for path in ["/mcp", "/put"] {
+            let authorization = format!("Bearer {}", token().sign(&KEY).unwrap());
             let request = Request {
                 method: "POST",
                 target: path,
+                authorization: Field::Once(authorization.as_bytes()),
                 body,
                 headers: ProtocolHeaders {
                     content_type: Field::Once(b"application/json"),
@@ -131,9 +135,9 @@ fn a_body_that_is_not_there_whole_and_unchanged_decides_nothing() {
 #[test]
 fn a_json_route_takes_one_object() {
     let state = state_of(CONFIG, &[]);
-    assert_eq!(Ask::json("/put", "{\"a\":1}").refused(&state), READ);
+    assert_eq!(Ask::json("/put", "{\"a\":1}").tried(&state), READ);
     for body in ["[]", "1", "{\"a\":1,\"A\":2}", "{\"a\":1}{}"] {
-        assert_eq!(Ask::json("/put", body).refused(&state), Some(Reason::BodyMalformed), "{body}");
+        assert_eq!(Ask::json("/put", body).tried(&state), Some(Reason::BodyMalformed), "{body}");
     }
 }
 
@@ -141,9 +145,7 @@ fn a_json_route_takes_one_object() {
 fn a_grpc_route_is_for_grpc() {
     let state = state_of(CONFIG, &[]);
     let ask = |path: &str, content_type: &str| {
-        Ask { method: "POST", path: path.to_owned(), ..Ask::default() }
-            .with("content-type", content_type)
-            .refused(&state)
+        Ask { method: "POST", path: path.to_owned(), ..Ask::default() }.with("content-type", content_type).tried(&state)
     };
     for content_type in ["application/grpc", "application/grpc+proto"] {
         assert_eq!(ask("/docs.v1.Docs/Put", content_type), READ, "{content_type}");
@@ -165,4 +167,16 @@ fn a_public_route_needs_no_token_and_knows_nobody() {
     assert_eq!(Ask::get("/.well-known/agent-card.jso").refused(&state), Some(Reason::RouteUnknown));
     let post = Ask::json("/.well-known/agent-card.json", "{}");
     assert_eq!(post.refused(&state), Some(Reason::RouteUnknown));
+}
+
+#[test]
+fn what_may_be_called_is_nothing_that_strangers_learn() {
+    let state = state_of(CONFIG, &[]);
+    for body in [CALL, "[]", "{", "{\"a\":1,\"a\":2}"] {
+        assert_eq!(call(body).refused(&state), Some(Reason::CredentialMissing), "{body}");
+        let expired = token().issued_at(u64::try_from(NOW).unwrap() - 10_000);
+        assert_eq!(call(body).token(&expired).refused(&state), Some(Reason::TokenExpired), "{body}");
+        let elsewhere = token().audiences(["https://elsewhere.example"]);
+        assert_eq!(call(body).token(&elsewhere).refused(&state), Some(Reason::AudienceMismatch), "{body}");
+    }
 }

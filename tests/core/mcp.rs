@@ -29,7 +29,7 @@ services:
         tools: { "*": {} }
 "#;
 
-const READ: Option<Reason> = Some(Reason::CredentialMissing);
+const READ: Option<Reason> = None;
 
 fn message(method: &str, params: Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })
@@ -102,11 +102,11 @@ fn what_is_not_in_the_rules_is_refused_in_every_revision() {
         ("", json!({}), None, Some(Reason::OperationUnknown)),
     ];
     for (method, params, name, expected) in cases {
-        assert_eq!(older(method, params.clone()).refused(&state), expected, "older {method} {params}");
+        assert_eq!(older(method, params.clone()).tried(&state), expected, "older {method} {params}");
         if method != "resources/subscribe" && (name.is_some() || params.get("name").is_none()) {
             let name = name.filter(|_| method != "");
             if method.is_ascii() {
-                assert_eq!(newer(method, params.clone(), name).refused(&state), expected, "newer {method} {params}");
+                assert_eq!(newer(method, params.clone(), name).tried(&state), expected, "newer {method} {params}");
             }
         }
     }
@@ -116,18 +116,18 @@ fn what_is_not_in_the_rules_is_refused_in_every_revision() {
 fn opening_and_closing_a_connection_needs_no_rule_of_its_own() {
     let state = state_of(CONFIG, &[]);
     let initialize = Ask::json("/mcp", message("initialize", json!({ "protocolVersion": "2025-11-25" })).to_string());
-    assert_eq!(initialize.refused(&state), READ);
+    assert_eq!(initialize.tried(&state), READ);
     let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }).to_string();
-    assert_eq!(Ask::json("/mcp", initialized).with("mcp-protocol-version", "2025-06-18").refused(&state), READ);
-    assert_eq!(older("ping", json!({})).refused(&state), READ);
-    assert_eq!(newer("server/discover", json!({}), None).refused(&state), READ);
+    assert_eq!(Ask::json("/mcp", initialized).with("mcp-protocol-version", "2025-06-18").tried(&state), READ);
+    assert_eq!(older("ping", json!({})).tried(&state), READ);
+    assert_eq!(newer("server/discover", json!({}), None).tried(&state), READ);
     // They are no way around the route's own scopes.
     let token = |scope: &str| {
         let issued_at = u64::try_from(NOW).unwrap();
         TokenBuilder::new(ISSUER, "alice", AUDIENCE).client_id("app").scope(scope).issued_at(issued_at)
     };
-    assert_eq!(older("ping", json!({})).token(&token("other")).refused(&state), Some(Reason::ScopeMissing));
-    assert_eq!(older("ping", json!({})).token(&token("docs:use")).refused(&state), None);
+    assert_eq!(older("ping", json!({})).token(&token("other")).tried(&state), Some(Reason::ScopeMissing));
+    assert_eq!(older("ping", json!({})).token(&token("docs:use")).tried(&state), None);
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn the_scopes_are_those_of_the_tool_beside_those_of_the_route() {
         ("delete_document", "docs:use docs:read docs:secrets", Some(Reason::ScopeMissing)),
     ];
     for (name, scope, expected) in cases {
-        assert_eq!(older("tools/call", tool(name)).token(&token(scope)).refused(&state), expected, "{name} {scope}");
+        assert_eq!(older("tools/call", tool(name)).token(&token(scope)).tried(&state), expected, "{name} {scope}");
         let newer = newer("tools/call", tool(name), Some(name));
         let evaluation = newer.token(&token(scope)).of(&state);
         let required: Vec<_> = evaluation.findings.rule.iter().flat_map(|rule| rule.scopes.clone()).collect();
@@ -163,10 +163,10 @@ fn the_scopes_are_those_of_the_tool_beside_those_of_the_route() {
 fn headers_that_say_something_else_than_the_body_are_refused() {
     let state = state_of(CONFIG, &[]);
     let call = || newer("tools/call", tool("search_all"), Some("search_all"));
-    assert_eq!(call().refused(&state), READ);
+    assert_eq!(call().tried(&state), READ);
     let encoded = "=?base64?c2VhcmNoX2FsbA==?=";
-    assert_eq!(call().with("mcp-name", encoded).refused(&state), READ);
-    assert_eq!(call().with("mcp-method", " tools/call ").refused(&state), READ);
+    assert_eq!(call().with("mcp-name", encoded).tried(&state), READ);
+    assert_eq!(call().with("mcp-method", " tools/call ").tried(&state), READ);
     let mismatched = [
         call().with("mcp-method", "tools/list"),
         call().with("mcp-method", "Tools/Call"),
@@ -185,16 +185,16 @@ fn headers_that_say_something_else_than_the_body_are_refused() {
         older("tools/call", tool("search_all")).with("mcp-name", "delete_document"),
     ];
     for ask in mismatched {
-        assert_eq!(ask.refused(&state), Some(Reason::HeaderMismatch), "{:?}", ask.headers);
+        assert_eq!(ask.tried(&state), Some(Reason::HeaderMismatch), "{:?}", ask.headers);
     }
     let mut twice = call();
     twice.headers.push(("mcp-method", "tools/call".to_owned()));
-    assert_eq!(twice.refused(&state), Some(Reason::HeaderMismatch));
+    assert_eq!(twice.tried(&state), Some(Reason::HeaderMismatch));
     let bare = Ask::json("/mcp", message("tools/call", tool("search_all")).to_string())
         .with("mcp-protocol-version", "2026-07-28")
         .with("mcp-method", "tools/call")
         .with("mcp-name", "search_all");
-    assert_eq!(bare.refused(&state), Some(Reason::ParamsMalformed), "without the revision in the body");
+    assert_eq!(bare.tried(&state), Some(Reason::ParamsMalformed), "without the revision in the body");
 }
 
 #[test]
@@ -202,17 +202,17 @@ fn no_revision_that_is_not_known_and_none_in_place_of_another() {
     let state = state_of(CONFIG, &[]);
     let call = |revision: &str| older("tools/call", tool("search_all")).with("mcp-protocol-version", revision);
     for revision in ["2025-06-18", "2025-11-25"] {
-        assert_eq!(call(revision).refused(&state), READ, "{revision}");
+        assert_eq!(call(revision).tried(&state), READ, "{revision}");
     }
     for revision in ["2025-03-26", "2024-11-05", "2027-01-01", "", "DRAFT-2026-v1", "2025-11-25,2026-07-28"] {
-        assert_eq!(call(revision).refused(&state), Some(Reason::RevisionUnsupported), "{revision}");
+        assert_eq!(call(revision).tried(&state), Some(Reason::RevisionUnsupported), "{revision}");
     }
     // Absent it means 2025-03-26, which knew batches.
     let absent = older("tools/call", tool("search_all")).without("mcp-protocol-version");
-    assert_eq!(absent.refused(&state), Some(Reason::RevisionUnsupported));
+    assert_eq!(absent.tried(&state), Some(Reason::RevisionUnsupported));
     let mut newest = newer("tools/call", tool("search_all"), Some("search_all"));
     newest.path = "/old".to_owned();
-    assert_eq!(newest.refused(&state), Some(Reason::RevisionUnsupported));
+    assert_eq!(newest.tried(&state), Some(Reason::RevisionUnsupported));
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn streams_sessions_and_responses_are_of_the_older_revisions_and_only_by_rule() 
     for method in ["GET", "DELETE"] {
         let ask = |path: &str, revision: &str| {
             let ask = Ask { method, path: path.to_owned(), ..Ask::default() };
-            ask.with("mcp-protocol-version", revision).refused(&state)
+            ask.with("mcp-protocol-version", revision).tried(&state)
         };
         assert_eq!(ask("/mcp", "2025-11-25"), Some(Reason::HttpMethodUnknown));
         assert_eq!(ask("/old", "2025-11-25"), READ);
@@ -230,7 +230,7 @@ fn streams_sessions_and_responses_are_of_the_older_revisions_and_only_by_rule() 
     }
     let response = json!({ "jsonrpc": "2.0", "id": 7, "result": { "action": "accept" } }).to_string();
     let ask =
-        |path: &str, revision: &str| Ask::json(path, &response).with("mcp-protocol-version", revision).refused(&state);
+        |path: &str, revision: &str| Ask::json(path, &response).with("mcp-protocol-version", revision).tried(&state);
     assert_eq!(ask("/mcp", "2025-11-25"), Some(Reason::OperationUnknown));
     assert_eq!(ask("/mcp", "2026-07-28"), Some(Reason::CallMalformed));
     assert_eq!(ask("/old", "2025-11-25"), READ);

@@ -31,7 +31,8 @@ services:
 
 const PEOPLE: &str = r#"[
   { "uid": { "type": "User", "id": "alice" }, "attrs": {}, "parents": [{ "type": "Group", "id": "finance" }], "tags": { "team": "blue" } },
-  { "uid": { "type": "Group", "id": "finance" }, "attrs": {}, "parents": [] }
+  { "uid": { "type": "Group", "id": "finance" }, "attrs": {}, "parents": [] },
+  { "uid": { "type": "Group", "id": "sales" }, "attrs": {}, "parents": [] }
 ]"#;
 
 const PERMIT: &str = r#"@id("all") permit(principal, action, resource);"#;
@@ -226,7 +227,10 @@ fn a_bad_policy_set_does_not_load_and_every_fault_is_told() {
         ("permit(principal, action, resource) when { context.client_id == \"x\" };", "client_id"),
         ("permit(principal, action, resource) when { context.claims.department == \"x\" };", "department"),
         ("@id(\"x\") permit(principal, action, resource); @id(\"x\") forbid(principal, action, resource);", "`x`"),
-        ("permit(principal, action, resource) when { principal == resource };", "policy"),
+        ("permit(principal, action, resource) when { principal == resource };", "a.cedar"),
+        (r#"forbid(principal == Agent::"plannr", action, resource);"#, "none of `agents`"),
+        (r#"forbid(principal, action, resource == Service::"dogs");"#, "none of `services`"),
+        (r#"forbid(principal, action, resource) when { context.subject in Group::"salse" };"#, "a group that no entity is"),
     ] {
         let found = faults(policies, PEOPLE);
         assert!(found.contains(said), "{policies}\n{found}");

@@ -1,6 +1,8 @@
 //! Policy files → a policy set: parsed, validated strictly, each policy under its own name.
 
-use cedar_policy::{Authorizer, Entities, ParseErrors, Policy, PolicyId, PolicySet, ValidationMode, Validator};
+use cedar_policy::{
+    Authorizer, Entities, EntityUid, ParseErrors, Policy, PolicyId, PolicySet, ValidationMode, Validator,
+};
 use miette::Diagnostic;
 
 use super::super::parameters::Argument;
@@ -17,6 +19,8 @@ pub struct PolicySources {
     pub entities: Option<String>,
     /// Claims of the token that policies may look at.
     pub claims: Vec<Argument>,
+    /// Every agent of the configuration.
+    pub agents: Vec<Box<str>>,
     /// Every issuer of the configuration.
     pub issuers: Vec<Box<str>>,
 }
@@ -51,9 +55,17 @@ impl Policies {
             Entities::empty()
         });
         let qualified = sources.issuers.len() > 1;
-        if qualified {
-            faults.extend(unclear_names(&types, &sources.issuers, &set, &entities));
-        }
+        let unclear = |uid: &EntityUid| {
+            if qualified && types.is_unclear(uid, &sources.issuers) {
+                return Some("expected `issuer#name`, as there are several issuers");
+            }
+            types.unheard(uid, &sources.agents, services, &entities)
+        };
+        faults.extend(
+            names(&set, &entities).into_iter().filter_map(|(place, uid)| {
+                unclear(&uid).map(|wrong| other(format!("{place}: found `{uid}`, {wrong}")))
+            }),
+        );
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -114,22 +126,14 @@ impl Compiler {
     }
 }
 
-/// Names of people and clients that do not say whose they are, where several issuers may each have one.
-fn unclear_names<'a>(
-    types: &'a Types,
-    issuers: &'a [Box<str>],
-    set: &PolicySet,
-    entities: &Entities,
-) -> impl Iterator<Item = PolicyFault> + use<'a> {
+/// Every entity that is named, and where.
+fn names(set: &PolicySet, entities: &Entities) -> Vec<(String, EntityUid)> {
     let in_policies = set.policies().flat_map(|policy| {
         let place = format!("policy `{}`", policy.id());
         policy.entity_literals().into_iter().map(move |uid| (place.clone(), uid))
     });
     let in_entities = entities.iter().map(|entity| ("the entities".to_owned(), entity.uid()));
-    let named: Vec<_> = in_policies.chain(in_entities).collect();
-    named.into_iter().filter(|(_, uid)| types.is_unclear(uid, issuers)).map(|(place, uid)| {
-        other(format!("{place}: found `{uid}`, expected `issuer#name`, as there are several issuers"))
-    })
+    in_policies.chain(in_entities).collect()
 }
 
 /// An error with its line, what is behind it, and what may help.

@@ -128,8 +128,8 @@ fn record(fields: Pairs) -> Result<RestrictedExpression, String> {
 }
 
 fn path_parameters(rule: &Rule, parameters: Parameters<'_>) -> Result<Pairs, String> {
-    let value = |name: &str| parameters.path.get(name).ok_or(format!("the path has no `{name}`"));
-    rule.parameters.iter().map(|name| Ok((name.as_ref().to_owned(), text(value(name)?)))).collect()
+    let value = |name: &str| parameters.in_path(name).ok_or(format!("the path has no `{name}`"));
+    rule.parameters.iter().map(|name| Ok((name.as_ref().to_owned(), text(&value(name)?)))).collect()
 }
 
 /// The declared values that are there. One of another kind is a fault, not an absent one.

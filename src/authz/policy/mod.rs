@@ -19,6 +19,7 @@ pub use self::compile::{PolicyFault, PolicySources};
 pub use self::schema::{PolicySchema, SchemaError};
 use super::parameters::Argument;
 use super::reason::Reason;
+use super::snapshot::Services;
 
 pub(super) use self::context::Call;
 
@@ -39,6 +40,7 @@ struct Types {
     action: EntityTypeName,
     agent: EntityTypeName,
     client: EntityTypeName,
+    group: EntityTypeName,
     service: EntityTypeName,
     user: EntityTypeName,
 }
@@ -111,9 +113,31 @@ impl Types {
             action: name("Action")?,
             agent: name("Agent")?,
             client: name("Client")?,
+            group: name("Group")?,
             service: name("Service")?,
             user: name("User")?,
         })
+    }
+
+    /// What is wrong with a name that the configuration would have to know, and does not: a policy about
+    /// it would never apply.
+    fn unheard(
+        &self,
+        uid: &EntityUid,
+        agents: &[Box<str>],
+        services: &Services,
+        entities: &Entities,
+    ) -> Option<&'static str> {
+        let (kind, id) = (uid.type_name(), uid.id().unescaped());
+        if *kind == self.agent && agents.iter().all(|agent| agent.as_ref() != id) {
+            return Some("which is none of `agents`");
+        }
+        if *kind == self.service && services.iter().all(|service| service.name.as_ref() != id) {
+            return Some("which is none of `services`");
+        }
+        let known =
+            || entities.get(uid).is_some() || entities.iter().any(|entity| entities.is_ancestor_of(uid, &entity.uid()));
+        (*kind == self.group && !known()).then_some("which is a group that no entity is or is in")
     }
 
     /// Whether `uid` names a person or client without saying whose, where two may have one name.

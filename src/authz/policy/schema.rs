@@ -20,7 +20,7 @@ pub struct PolicySchema {
 
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
-    #[error("two rules are both called `{0}` by policies: rename a service or route")]
+    #[error("two things are both called `{0}` by policies: rename a service or route")]
     Twice(String),
     #[error("the schema can't be used: {0}")]
     Unusable(String),
@@ -31,23 +31,28 @@ impl PolicySchema {
     #[must_use]
     pub fn of(services: &Services, claims: &[Argument]) -> Self {
         let mut actions = BTreeMap::new();
-        let mut groups = BTreeSet::new();
+        let mut groups: BTreeMap<String, &'static str> = BTreeMap::new();
         let mut twice = BTreeSet::new();
+        let mut doubled = Vec::new();
+        let mut group = |name: &str, kind: &'static str| {
+            let clash = groups.insert(name.to_owned(), kind).is_some_and(|other| other != kind);
+            if clash {
+                twice.insert(name.to_owned());
+            }
+            json!({ "id": name })
+        };
         for service in services.iter() {
-            groups.insert(service.name.as_ref().to_owned());
+            let of_service = group(&service.name, "service");
             for route in service.routes.iter() {
-                let group = format!("{}/{}", service.name, route.name);
+                let of_route = format!("{}/{}", service.name, route.name);
                 for rule in route.speaks.rules() {
                     let action = rule.action.as_ref();
-                    let mut parents = vec![json!({ "id": service.name.as_ref() })];
-                    if action != group {
-                        groups.insert(group.clone());
-                        parents.push(json!({ "id": group }));
+                    let mut parents = vec![of_service.clone()];
+                    if action != of_route {
+                        parents.push(group(&of_route, "route"));
                     }
                     if let Some(risk) = &rule.risk {
-                        let risk = format!("risk:{risk}");
-                        parents.push(json!({ "id": risk }));
-                        groups.insert(risk);
+                        parents.push(group(&format!("risk:{risk}"), "risk"));
                     }
                     let written = json!({
                         "memberOf": parents,
@@ -58,16 +63,17 @@ impl PolicySchema {
                         },
                     });
                     if actions.insert(action.to_owned(), written).is_some() {
-                        twice.insert(action.to_owned());
+                        doubled.push(action.to_owned());
                     }
                 }
             }
         }
-        for group in groups {
+        for group in groups.into_keys() {
             if actions.insert(group.clone(), json!({})).is_some() {
-                twice.insert(group);
+                doubled.push(group);
             }
         }
+        twice.extend(doubled);
         let named = json!({ "memberOfTypes": ["Group"], "tags": { "type": "String" } });
         let json = json!({ "": {
             "entityTypes": { "Agent": named, "Client": named, "Group": named, "Service": named, "User": named },

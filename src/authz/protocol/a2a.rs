@@ -8,13 +8,13 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::super::json::Object;
+use super::super::json::{Keep, Object, same_folded};
 use super::super::pattern::{Found, Patterns};
 use super::super::reason::Reason;
-use super::super::request::{Field, Request};
+use super::super::request::Field;
 use super::super::rule::Rule;
 use super::json_rpc::{Message, spells};
-use super::{Operation, body};
+use super::{Operation, Sent, body};
 
 /// What an A2A agent lets be called, and where.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct A2a {
     pub rest: Option<Box<str>>,
     /// The gRPC binding is open.
     pub grpc: bool,
+    /// What every call of the route needs.
+    pub scopes: Vec<Box<str>>,
     pub tenants: Tenants,
     /// By operation.
     pub methods: Patterns<Arc<Rule>>,
@@ -66,18 +68,43 @@ pub fn operations() -> impl Iterator<Item = &'static str> {
 const JSON_RPC_TYPES: [&str; 2] = [body::JSON, A2A_JSON];
 const A2A_JSON: &str = "application/a2a+json";
 
+/// What a rule is found by, in the members of a message.
+const IN_PARAMS: Keep = Keep::Only(DECIDING_PARAMS);
+const DECIDING_PARAMS: &[(&str, Keep)] =
+    &[("tenant", Keep::All), ("id", Keep::All), ("taskId", Keep::All), ("configuration", Keep::Only(WEBHOOKS))];
+const WEBHOOKS: &[(&str, Keep)] = &[];
+
+/// The same, of a message in JSON-RPC.
+const DECIDING: Keep = Keep::Only(&[
+    ("jsonrpc", Keep::All),
+    ("id", Keep::All),
+    ("method", Keep::All),
+    ("params", Keep::Only(DECIDING_PARAMS)),
+]);
+
 /// The members of a request that something is decided by.
 const PARAMS: [&str; 1] = ["tenant"];
 
 impl A2a {
-    /// Reads one request; gives the members of its message, where the binding shows them.
-    pub(super) fn read(
+    /// Reads one request; gives the members of its message, where the binding shows them, with what a
+    /// rule is found by.
+    pub(super) fn read(&self, sent: &Sent<'_>, seen: &mut Operation) -> Result<Option<Object>, Reason> {
+        self.message(sent, seen, &DECIDING, &IN_PARAMS)
+    }
+
+    /// The members of the message of a request that was read before, whole.
+    pub(super) fn arguments(&self, sent: &Sent<'_>) -> Result<Option<Object>, Reason> {
+        self.message(sent, &mut Operation::default(), &Keep::All, &Keep::All)
+    }
+
+    fn message(
         &self,
-        request: &Request<'_>,
-        path: &str,
-        query: Option<&str>,
+        sent: &Sent<'_>,
         seen: &mut Operation,
+        keep: &'static Keep,
+        keep_params: &'static Keep,
     ) -> Result<Option<Object>, Reason> {
+        let (request, path) = (sent.request, sent.path.as_str());
         if let Some(method) = grpc_method(path).filter(|_| self.grpc && request.method == "POST") {
             seen.method = method.into();
             body::expect_grpc(request)?;
@@ -85,32 +112,34 @@ impl A2a {
             // The tenant is in a message that is not read.
             return Ok(None);
         }
-        let mut tenants = Vec::new();
+        let (mut tenants, mut versions) = (Vec::new(), Vec::new());
+        versions.extend(version(request.headers.a2a_version)?);
+        for (name, value) in form_urlencoded::parse(sent.query.unwrap_or_default().as_bytes()) {
+            // google.api.http: what is in neither path nor body may be in the query.
+            match name.as_ref() {
+                "tenant" => tenants.push(value.into_owned()),
+                "A2A-Version" => versions.push(value.into_owned()),
+                _ => {}
+            }
+        }
+        check_versions(&versions)?;
         let arguments = if self.json_rpc.as_deref() == Some(path) && request.method == "POST" {
-            Some(json_rpc(request, seen)?)
+            Some(json_rpc(sent, seen, keep)?)
         } else {
             let below = self.rest.as_deref().and_then(|prefix| path.strip_prefix(prefix)).unwrap_or_default();
-            let rest = Rest::read(request.method, below).ok_or(Reason::OperationUnknown)?;
+            // Version 1.0 has no prefix, so to it `v1` is a tenant.
+            let older = versions.iter().all(|version| version != "1.0");
+            let rest = Rest::read(request.method, below, older).ok_or(Reason::OperationUnknown)?;
             seen.method = rest.operation.into();
-            tenants.extend(rest.tenant.map(str::to_owned));
+            tenants.extend(rest.tenant.map(decoded).transpose()?);
             let in_body = match (request.method, rest.operation) {
                 // Version 0.3 sends these without a body, and the path says all.
                 ("POST", "CancelTask" | "SubscribeToTask") if body::is_empty(request) => Object::new(),
-                ("POST", _) => body::json_object(request, &JSON_RPC_TYPES)?,
+                ("POST", _) => body::json_object(sent, &JSON_RPC_TYPES, keep_params)?,
                 (_, _) => Object::new(),
             };
             Some(rest.named(in_body)?)
         };
-        let mut versions = vec![version(request.headers.a2a_version)?];
-        for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-            // google.api.http: what is in neither path nor body may be in the query.
-            match name.as_ref() {
-                "tenant" => tenants.push(value.into_owned()),
-                "A2A-Version" => versions.push(Some(value.into_owned())),
-                _ => {}
-            }
-        }
-        check_versions(versions.into_iter().flatten())?;
         if let Some(arguments) = &arguments {
             if !spells(arguments, &PARAMS) {
                 return Err(Reason::ParamsMalformed);
@@ -143,10 +172,24 @@ impl A2a {
         if allowed { Ok(()) } else { Err(Reason::TenantUnknown) }
     }
 
-    pub(super) fn rule(&self, seen: &Operation) -> Result<&Arc<Rule>, Reason> {
-        let found = self.methods.find(&seen.method).map(|Found { value, .. }| value);
+    pub(super) fn rule(&self, operation: &str) -> Result<&Arc<Rule>, Reason> {
+        let found = self.methods.find(operation).map(|Found { value, .. }| value);
         found.ok_or(Reason::OperationUnknown)
     }
+}
+
+/// What a message makes the agent do besides: with a webhook in its `configuration`, it creates one.
+pub(super) fn also_does(arguments: Option<&Object>) -> Option<&'static str> {
+    let configuration = arguments?.iter().filter(|(name, _)| same_folded(name, "configuration"));
+    let mut members = configuration.filter_map(|(_, value)| value.as_object()).flatten();
+    let webhook =
+        |name: &str| same_folded(name, "taskPushNotificationConfig") || same_folded(name, "pushNotificationConfig");
+    members.any(|(name, value)| webhook(name) && !value.is_null()).then_some("CreateTaskPushNotificationConfig")
+}
+
+fn decoded(segment: &str) -> Result<String, Reason> {
+    let text = percent_decode_str(segment).decode_utf8().map_err(|_| Reason::ParamsMalformed)?;
+    Ok(text.into_owned())
 }
 
 fn grpc_method(path: &str) -> Option<&str> {
@@ -158,9 +201,9 @@ fn operation(is: impl Fn(&(&str, &str, &str)) -> bool) -> Result<&'static str, R
     NAMES.iter().find(|names| is(names)).map(|(name, _, _)| *name).ok_or(Reason::OperationUnknown)
 }
 
-fn json_rpc(request: &Request<'_>, seen: &mut Operation) -> Result<Object, Reason> {
+fn json_rpc(sent: &Sent<'_>, seen: &mut Operation, keep: &'static Keep) -> Result<Object, Reason> {
     seen.json_rpc = true;
-    let Message::Call { method, id, params } = Message::read(body::json(request, &JSON_RPC_TYPES)?)? else {
+    let Message::Call { method, id, params } = Message::read(body::json(sent, &JSON_RPC_TYPES, keep)?)? else {
         return Err(Reason::CallMalformed);
     };
     seen.method = method.as_str().into();
@@ -181,10 +224,11 @@ fn version(field: Field<'_>) -> Result<Option<String>, Reason> {
 }
 
 /// All that is said of the version is the same, and known. Section 3.6.2: an empty one means 0.3.
-fn check_versions(mut versions: impl Iterator<Item = String>) -> Result<(), Reason> {
+fn check_versions(versions: &[String]) -> Result<(), Reason> {
     let known = |version: &str| matches!(version, "" | "0.3" | "1.0");
-    let Some(first) = versions.next() else { return Ok(()) };
-    if known(&first) && versions.all(|other| other == first) { Ok(()) } else { Err(Reason::RevisionUnsupported) }
+    let Some(first) = versions.first() else { return Ok(()) };
+    let same = versions.iter().all(|other| other == first);
+    if known(first) && same { Ok(()) } else { Err(Reason::RevisionUnsupported) }
 }
 
 /// What a path of the REST binding asks for.
@@ -196,14 +240,14 @@ struct Rest<'a> {
 }
 
 impl<'a> Rest<'a> {
-    /// As it stands, behind `/v1` (version 0.3), or behind a tenant (version 1.0).
-    fn read(method: &str, path: &'a str) -> Option<Self> {
+    /// As it stands, behind `/v1` (if `older` than version 1.0), or behind a tenant.
+    fn read(method: &str, path: &'a str, older: bool) -> Option<Self> {
         let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
         if let Some(operation) = rest(method, &segments) {
             return Some(Self { operation, tenant: None, ids: ids(&segments) });
         }
         let (first, others) = segments.split_first()?;
-        if *first == "v1" {
+        if *first == "v1" && older {
             let older = rest(method, others);
             let operation = older.or((method == "GET" && others == ["card"]).then_some("GetExtendedAgentCard"))?;
             return Some(Self { operation, tenant: None, ids: ids(others) });
@@ -223,8 +267,7 @@ impl<'a> Rest<'a> {
             return Err(Reason::ParamsMalformed);
         }
         for (name, id) in names.iter().zip(&self.ids) {
-            let id = percent_decode_str(id).decode_utf8().map_err(|_| Reason::ParamsMalformed)?;
-            let id = Value::String(id.into_owned());
+            let id = Value::String(decoded(id)?);
             if arguments.get(*name).is_some_and(|in_body| *in_body != id) {
                 return Err(Reason::ParamsMalformed);
             }
@@ -278,6 +321,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn to_version_1_0_v1_is_a_tenant() {
+        let read = |older| Rest::read("GET", "/v1/tasks/7", older).map(|rest| rest.tenant);
+        assert_eq!((read(true), read(false)), (Some(None), Some(Some("v1"))));
+    }
+
+    #[test]
     fn every_path_of_the_rest_binding_is_one_operation() {
         let cases = [
             ("POST", "/message:send", "SendMessage", None),
@@ -299,7 +348,7 @@ mod tests {
             ("GET", "/v1/card", "GetExtendedAgentCard", None),
         ];
         for (method, path, operation, tenant) in cases {
-            let read = Rest::read(method, path).map(|rest| (rest.operation, rest.tenant));
+            let read = Rest::read(method, path, true).map(|rest| (rest.operation, rest.tenant));
             assert_eq!(read, Some((operation, tenant)), "{method} {path}");
         }
         for (method, path) in [
@@ -318,7 +367,7 @@ mod tests {
             ("GET", ""),
             ("PATCH", "/tasks/7"),
         ] {
-            assert!(Rest::read(method, path).is_none(), "{method} {path}");
+            assert!(Rest::read(method, path, true).is_none(), "{method} {path}");
         }
     }
 }

@@ -2,14 +2,16 @@
 
 use serde_json::Value;
 
-use super::super::json::{Object, parse_unmistakable};
+use super::super::json::{Keep, Object, parse_unmistakable};
 use super::super::reason::Reason;
 use super::super::request::{Body, Field, Request};
+use super::Sent;
 
 pub(super) const JSON: &str = "application/json";
 
-/// The body as JSON of one of these media types.
-pub(super) fn json(request: &Request<'_>, media_types: &[&str]) -> Result<Value, Reason> {
+/// The body as JSON of one of these media types; of what is not to `keep`, only its kind.
+pub(super) fn json(sent: &Sent<'_>, media_types: &[&str], keep: &'static Keep) -> Result<Value, Reason> {
+    let request = sent.request;
     match request.headers.content_encoding {
         Field::Absent => {}
         Field::Once(coding) if coding.trim_ascii().eq_ignore_ascii_case(b"identity") => {}
@@ -22,12 +24,13 @@ pub(super) fn json(request: &Request<'_>, media_types: &[&str]) -> Result<Value,
         Body::NotAttached => Err(Reason::BodyMissing),
         Body::CutOff => Err(Reason::BodyCutOff),
         Body::Rewritten => Err(Reason::BodyRewritten),
-        Body::Whole(bytes) => parse_unmistakable(bytes).map_err(|_| Reason::BodyMalformed),
+        Body::Whole(bytes) if bytes.len() > sent.body_limit => Err(Reason::BodyTooLarge),
+        Body::Whole(bytes) => parse_unmistakable(bytes, keep).map_err(|_| Reason::BodyMalformed),
     }
 }
 
-pub(super) fn json_object(request: &Request<'_>, media_types: &[&str]) -> Result<Object, Reason> {
-    match json(request, media_types)? {
+pub(super) fn json_object(sent: &Sent<'_>, media_types: &[&str], keep: &'static Keep) -> Result<Object, Reason> {
+    match json(sent, media_types, keep)? {
         Value::Object(object) => Ok(object),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
             Err(Reason::BodyMalformed)
@@ -43,7 +46,11 @@ pub(super) fn is_empty(request: &Request<'_>) -> bool {
 /// RFC 9110 section 8.3.1: type and subtype are case-insensitive. RFC 8259 section 8.1: JSON is
 /// UTF-8, so another charset would have it read otherwise.
 fn is_media_type(field: Field<'_>, expected: &str) -> bool {
+    // A comma joins two headers, of which another reader may take the other.
     let Field::Once(value) = field else { return false };
+    if value.contains(&b',') {
+        return false;
+    }
     let mut parts = value.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
     let matches = parts.next().is_some_and(|found| found.eq_ignore_ascii_case(expected.as_bytes()));
     matches
@@ -73,7 +80,14 @@ mod tests {
         {
             assert!(is(value), "{value}");
         }
-        for value in ["", "text/json", "application/json5", "application/json; charset=utf-16", "application/jsonx;"] {
+        for value in [
+            "",
+            "text/json",
+            "application/json5",
+            "application/json; charset=utf-16",
+            "application/jsonx;",
+            "application/json;a=b,text/plain",
+        ] {
             assert!(!is(value), "{value}");
         }
         assert!(!is_media_type(Field::Absent, JSON));

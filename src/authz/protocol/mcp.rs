@@ -3,20 +3,21 @@
 //! Every revision is read by the same rules; an older one only lacks headers to compare. Sessions
 //! mean nothing here: each request stands for itself.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::super::json::Object;
+use super::super::json::{Keep, Object};
 use super::super::path::CanonicalPath;
 use super::super::pattern::{Found, Patterns};
 use super::super::reason::Reason;
-use super::super::request::{Field, Request};
+use super::super::request::Field;
 use super::super::rule::Rule;
 use super::json_rpc::{Message, spells, text};
-use super::{Operation, body};
+use super::{Operation, Sent, body};
 
 /// What an MCP server lets be called.
 #[derive(Clone, Debug)]
@@ -116,12 +117,29 @@ pub const NAMED: [&str; 5] =
 /// Where a request repeats its revision (2026-07-28).
 const REVISION_MEMBER: &str = "io.modelcontextprotocol/protocolVersion";
 
+/// What a rule is found by. The rest of a message is only looked at where its rule asks for it.
+const DECIDING: Keep = Keep::Only(&[
+    ("jsonrpc", Keep::All),
+    ("id", Keep::All),
+    ("method", Keep::All),
+    (
+        "params",
+        Keep::Only(&[
+            ("name", Keep::All),
+            ("uri", Keep::All),
+            ("taskId", Keep::All),
+            ("_meta", Keep::Only(&[(REVISION_MEMBER, Keep::All)])),
+        ]),
+    ),
+]);
+
 /// The members of `params` that something is decided by.
 const PARAMS: [&str; 5] = ["name", "uri", "arguments", "taskId", "_meta"];
 
 impl Mcp {
-    /// Reads one request; gives the arguments of a tool or prompt.
-    pub(super) fn read(&self, request: &Request<'_>, seen: &mut Operation) -> Result<Option<Object>, Reason> {
+    /// Reads one request; gives the arguments of a tool or prompt, empty.
+    pub(super) fn read(&self, sent: &Sent<'_>, seen: &mut Operation) -> Result<Option<Object>, Reason> {
+        let request = sent.request;
         if request.method != "POST" {
             seen.method = request.method.into();
             self.method_rule(request.method)?;
@@ -129,7 +147,7 @@ impl Mcp {
             return if revision < Revision::R20260728 { Ok(None) } else { Err(Reason::HttpMethodUnknown) };
         }
         seen.json_rpc = true;
-        let message = Message::read(body::json(request, &[body::JSON])?)?;
+        let message = Message::read(body::json(sent, &[body::JSON], &DECIDING)?)?;
         let written = header(request.headers.mcp_revision)?;
         let Message::Call { method, id, mut params } = message else {
             seen.method = RESPONSE.into();
@@ -188,7 +206,7 @@ impl Mcp {
         let name = operation.name.as_deref().ok_or(Reason::ParamsMalformed)?;
         match patterns.find(name) {
             Some(Found { value, star: None }) => Ok(value),
-            Some(Found { value, star: Some(star) }) if is_plain(method, star) => Ok(value),
+            Some(Found { value, star: Some(star) }) if is_plain(method, name, star) => Ok(value),
             Some(_) | None => Err(unknown),
         }
     }
@@ -215,6 +233,17 @@ impl Mcp {
     }
 }
 
+/// The arguments of a tool or prompt, of a request that was read before.
+pub(super) fn arguments(sent: &Sent<'_>) -> Result<Option<Object>, Reason> {
+    match Message::read(body::json(sent, &[body::JSON], &Keep::All)?)? {
+        Message::Call { mut params, .. } => match params.remove("arguments") {
+            Some(Value::Object(arguments)) => Ok(Some(arguments)),
+            Some(_) | None => Ok(Some(Object::new())),
+        },
+        Message::Response => Ok(None),
+    }
+}
+
 /// What the request names, as `Mcp-Name` repeats it.
 fn name<'a>(method: &str, params: &'a Object) -> Result<Option<&'a str>, Reason> {
     match method {
@@ -228,12 +257,38 @@ fn name<'a>(method: &str, params: &'a Object) -> Result<Option<&'a str>, Reason>
 /// Whether what a star stands for has no second meaning. A tool's or prompt's name is of plain
 /// letters ("Tool names", section Data Types of tools); the rest of a URI must be its own canonical
 /// form, so that `docs/*` never stands for `docs/../keys`.
-fn is_plain(method: &str, star: &str) -> bool {
+fn is_plain(method: &str, name: &str, star: &str) -> bool {
     match method {
         "tools/call" | "prompts/get" => {
             star.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/'))
         }
-        _ => CanonicalPath::parse(&format!("/{star}")).is_ok(),
+        _ => is_canonical(name),
+    }
+}
+
+/// Whether a URI has one spelling: `scheme://authority/path`, or `scheme:path`, the path in its
+/// canonical form, and nothing that only some readers look at.
+fn is_canonical(uri: &str) -> bool {
+    let Some((scheme, rest)) = uri.split_once(':') else { return false };
+    let (authority, path) = match rest.strip_prefix("//") {
+        Some(rest) => rest.split_once('/').unwrap_or((rest, "")),
+        None => ("", rest.strip_prefix('/').unwrap_or(rest)),
+    };
+    let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let host = |byte: u8| lower(byte) || matches!(byte, b'.' | b'-' | b'_' | b':');
+    scheme.bytes().all(|byte| lower(byte) || matches!(byte, b'+' | b'-' | b'.'))
+        && authority.bytes().all(host)
+        && CanonicalPath::parse(&format!("/{path}")).is_ok()
+}
+
+/// A URI without its user, query and fragment.
+pub(super) fn without_secrets(uri: &str) -> Cow<'_, str> {
+    let plain = uri.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = plain.split_once("//") else { return Cow::Borrowed(plain) };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    match authority.rsplit_once('@') {
+        None => Cow::Borrowed(plain),
+        Some((_, host)) => Cow::Owned(format!("{scheme}//{host}{path}")),
     }
 }
 
@@ -285,16 +340,32 @@ mod tests {
     #[test]
     fn a_star_stands_for_plain_names_only() {
         for star in ["", "documents", "a.b-c_1", "admin/list"] {
-            assert!(is_plain("tools/call", star), "{star}");
+            assert!(is_plain("tools/call", star, star), "{star}");
         }
         for star in ["a b", "\u{430}", "a\0", "a%20"] {
-            assert!(!is_plain("tools/call", star), "{star}");
+            assert!(!is_plain("tools/call", star, star), "{star}");
         }
-        for star in ["a/b.md", "2026/report%20one.pdf"] {
-            assert!(is_plain("resources/read", star), "{star}");
+        for uri in ["file:///a/b.md", "docs:2026/report%20one.pdf", "https://a.example:8443/x", "db://main"] {
+            assert!(is_canonical(uri), "{uri}");
         }
-        for star in ["../keys", "a/%2e%2e/keys", "a\\b", "a//b", "a%2Fb", "a?x", "a#x", "./a"] {
-            assert!(!is_plain("resources/read", star), "{star}");
+        let paths = ["../keys", "a/%2e%2e/keys", "a\\b", "a//b", "a%2Fb", "a?x", "a#x", "./a"];
+        for uri in paths.into_iter().map(|path| format!("file:///{path}")) {
+            assert!(!is_canonical(&uri), "{uri}");
+        }
+        for uri in ["", "a/b", "FILE:///a", "https://bob@a.example/x", "https://A.example/", "https://a.example?x"] {
+            assert!(!is_canonical(uri), "{uri}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_down_of_a_uri_holds_no_secret() {
+        for (uri, shown) in [
+            ("file:///docs/a.md", "file:///docs/a.md"),
+            ("https://bob:pw@db.example/x?sig=1#t", "https://db.example/x"),
+            ("db://u@p@host/x@y", "db://host/x@y"),
+            ("docs:a?token=1", "docs:a"),
+        ] {
+            assert_eq!(without_secrets(uri), shown);
         }
     }
 }

@@ -9,12 +9,13 @@ mod body;
 mod json_rpc;
 pub mod mcp;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use self::a2a::A2a;
 pub use self::json_rpc::RequestId;
 pub use self::mcp::Mcp;
-use super::json::Object;
+use super::json::{Keep, Object};
 use super::path::CanonicalPath;
 use super::reason::Reason;
 use super::request::Request;
@@ -52,6 +53,20 @@ pub struct Operation {
     pub json_rpc: bool,
 }
 
+impl Operation {
+    /// The name as it may be written down: a URI without what often is a secret, its user and query;
+    /// and no id of a task of MCP, which is all that is needed to get at it.
+    #[must_use]
+    pub fn shown_name(&self) -> Option<Cow<'_, str>> {
+        let name = self.name.as_deref()?;
+        match self.method.as_ref() {
+            method if method.starts_with("tasks/") => None,
+            method if method.starts_with("resources/") => Some(mcp::without_secrets(name)),
+            _ => Some(Cow::Borrowed(name)),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protocol {
     #[default]
@@ -75,43 +90,65 @@ impl Protocol {
 
 /// What was read of a call.
 pub(super) struct Asked<'s> {
-    /// `None`: it is open to everybody.
-    pub(super) rule: Option<&'s Arc<Rule>>,
+    pub(super) rule: &'s Arc<Rule>,
+    /// The rule of what the call does besides.
+    pub(super) also: Option<&'s Arc<Rule>>,
     pub(super) arguments: Option<Object>,
 }
 
+/// One call, as it was sent.
+pub(super) struct Sent<'a> {
+    pub(super) request: &'a Request<'a>,
+    pub(super) path: CanonicalPath<'a>,
+    pub(super) query: Option<&'a str>,
+    /// Longest body that is read, bytes.
+    pub(super) body_limit: usize,
+}
+
 impl Speaks {
-    /// Reads what `request` asks for. Into `seen` goes what was understood, refused or not.
-    pub(super) fn read(
-        &self,
-        request: &Request<'_>,
-        path: CanonicalPath<'_>,
-        query: Option<&str>,
-        seen: &mut Option<Operation>,
-    ) -> Result<Asked<'_>, Reason> {
+    /// Reads what a call asks for. Into `seen` goes what was understood, refused or not.
+    pub(super) fn read(&self, sent: &Sent<'_>, seen: &mut Option<Operation>) -> Result<Asked<'_>, Reason> {
         match self {
-            Self::Public => Ok(Asked { rule: None, arguments: None }),
-            Self::Http { rule, json: false } => Ok(Asked { rule: Some(rule), arguments: None }),
+            // It was let pass before: there is no rule to read for.
+            Self::Public => Err(Reason::InternalError),
+            Self::Http { rule, json: false } => Ok(Asked { rule, also: None, arguments: None }),
             Self::Http { rule, json: true } => {
-                let arguments = body::json_object(request, &[body::JSON])?;
-                Ok(Asked { rule: Some(rule), arguments: Some(arguments) })
+                let keep = if rule.looks_at_arguments() { &Keep::All } else { &Keep::Nothing };
+                let arguments = body::json_object(sent, &[body::JSON], keep)?;
+                Ok(Asked { rule, also: None, arguments: Some(arguments) })
             }
             Self::Grpc(rule) => {
-                let method = path.as_str().trim_start_matches('/').into();
+                let method = sent.path.as_str().trim_start_matches('/').into();
                 *seen = Some(Operation { protocol: Protocol::Grpc, method, ..Operation::default() });
-                body::expect_grpc(request)?;
-                Ok(Asked { rule: Some(rule), arguments: None })
+                body::expect_grpc(sent.request)?;
+                Ok(Asked { rule, also: None, arguments: None })
             }
             Self::Mcp(mcp) => {
                 let seen = seen.insert(Operation { protocol: Protocol::Mcp, ..Operation::default() });
-                let arguments = mcp.read(request, seen)?;
-                Ok(Asked { rule: Some(mcp.rule(seen)?), arguments })
+                let arguments = mcp.read(sent, seen)?;
+                let rule = mcp.rule(seen)?;
+                let arguments = if rule.looks_at_arguments() { mcp::arguments(sent)? } else { arguments };
+                Ok(Asked { rule, also: None, arguments })
             }
             Self::A2a(a2a) => {
                 let seen = seen.insert(Operation { protocol: Protocol::A2a, ..Operation::default() });
-                let arguments = a2a.read(request, path.as_str(), query, seen)?;
-                Ok(Asked { rule: Some(a2a.rule(seen)?), arguments })
+                let arguments = a2a.read(sent, seen)?;
+                let rule = a2a.rule(&seen.method)?;
+                let also = a2a::also_does(arguments.as_ref()).map(|operation| a2a.rule(operation)).transpose()?;
+                let arguments = if rule.looks_at_arguments() { a2a.arguments(sent)? } else { arguments };
+                Ok(Asked { rule, also, arguments })
             }
+        }
+    }
+
+    /// Scopes that help at this route, before anything is known of what will be called there.
+    #[must_use]
+    pub fn scopes(&self) -> &[Box<str>] {
+        match self {
+            Self::Public => &[],
+            Self::Http { rule, .. } | Self::Grpc(rule) => &rule.scopes,
+            Self::Mcp(mcp) => &mcp.connection.scopes,
+            Self::A2a(a2a) => &a2a.scopes,
         }
     }
 

@@ -219,6 +219,9 @@ pub struct Limits {
     /// Longest access token, bytes.
     #[schemars(range(min = 256, max = 65_536))]
     pub token_bytes: u32,
+    /// Longest body, bytes, where a body decides. Envoy's `max_request_bytes` is another limit.
+    #[schemars(range(min = 1024, max = 16_777_216))]
+    pub body_bytes: u32,
     /// Verified tokens remembered (about 1 KiB each).
     #[schemars(range(min = 1, max = 10_000_000))]
     pub verified_tokens: u32,

@@ -1,0 +1,84 @@
+//! Member names as some reader may take them.
+
+use std::collections::HashSet;
+
+/// Whether some reader takes one for the other: Go's `encoding/json` does not tell letter cases apart,
+/// by Unicode (to it, `ſ` is an `s`), and Protobuf's JSON takes `task_id` for `taskId`.
+pub(in super::super) fn same_folded(one: &str, other: &str) -> bool {
+    folded(one) == folded(other)
+}
+
+/// `name` without letter case, `_` and `-`.
+fn folded(name: &str) -> String {
+    let letters = name.chars().filter(|c| !matches!(c, '_' | '-'));
+    letters.flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
+/// The names of one object, each as a digest of its folded form. Digests of two names may be equal
+/// by chance, or because somebody searched for it: then an object is refused that need not be, and
+/// never the other way round.
+#[derive(Default)]
+pub(super) struct Names {
+    few: Vec<u64>,
+    many: HashSet<u64>,
+}
+
+/// Up to here looking at each is faster than a set.
+const FEW: usize = 16;
+
+impl Names {
+    /// Whether no name like `name` was there before.
+    pub(super) fn insert(&mut self, name: &str) -> bool {
+        let digest = digest(name);
+        if !self.many.is_empty() {
+            return self.many.insert(digest);
+        }
+        if self.few.contains(&digest) {
+            return false;
+        }
+        if self.few.len() < FEW {
+            self.few.push(digest);
+            return true;
+        }
+        self.many = self.few.drain(..).collect();
+        self.many.insert(digest)
+    }
+}
+
+/// FNV-1a, 64 bits, of the folded name.
+fn digest(name: &str) -> u64 {
+    let add = |digest: u64, byte: u8| (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let start = 0xcbf2_9ce4_8422_2325;
+    if name.is_ascii() {
+        let letters = name.bytes().filter(|byte| !matches!(byte, b'_' | b'-'));
+        letters.map(|byte| byte.to_ascii_lowercase()).fold(start, add)
+    } else {
+        folded(name).bytes().fold(start, add)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_fold_alike_have_one_digest() {
+        let alike = [("taskId", "task_id"), ("name", "NAME"), ("\u{17f}ub", "sub"), ("\u{212a}ey", "key"), ("ẞ", "ß")];
+        for (one, other) in alike {
+            assert!(same_folded(one, other) && digest(one) == digest(other), "{one} {other}");
+        }
+        for (one, other) in [("name", "names"), ("a", "b"), ("", "a"), ("é", "e")] {
+            assert!(!same_folded(one, other) && digest(one) != digest(other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_found_among_few_and_among_many() {
+        let mut names = Names::default();
+        for at in 0..100 {
+            assert!(names.insert(&format!("name{at}")));
+            assert!(!names.insert(&format!("Name_{at}")));
+            assert!(!names.insert("name0"));
+        }
+    }
+}
