@@ -52,8 +52,8 @@ async def seen(response):
         line["version"] = request.headers["a2a-version"]
     if request.content and "jsonrpc" in json.loads(request.content):
         line["rpc"] = json.loads(request.content)["method"]
-    if "www-authenticate" in response.headers:
-        line["challenge"] = response.headers["www-authenticate"]
+    if response.is_error:
+        line["headers"] = dict(response.headers)
     wire.append(line)
 
 

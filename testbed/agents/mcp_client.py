@@ -34,8 +34,8 @@ async def seen(response):
             line[name] = request.headers[name]
     if request.content:
         line["rpc"] = json.loads(request.content)["method"]
-    if "www-authenticate" in response.headers:
-        line["challenge"] = response.headers["www-authenticate"]
+    if response.is_error:
+        line["headers"] = dict(response.headers)
     wire.append(line)
 
 

@@ -1,13 +1,19 @@
 //! Servers and clients of MCP and A2A that are not ours: programs on their SDKs, in `testbed/agents`.
 
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::scenario::{PATIENCE, first_line, play, unreadable};
-use crate::{Error, Service, fetch};
+use crate::program::{PATIENCE, first_line, node, play, python, unreadable};
+use crate::{Error, Service};
+
+/// Whose MCP client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum McpClient {
+    /// Of the server's own SDK.
+    Python,
+    TypeScript,
+}
 
 /// An MCP server with tools, resources and a prompt, of every revision that its SDK speaks.
 #[derive(Debug)]
@@ -23,7 +29,7 @@ impl McpServer {
     /// When it can't be fetched or started.
     pub fn start() -> Result<Self, Error> {
         let name = "the MCP server";
-        let mut service = Service::start(name, python("mcp_server.py", None)?)?;
+        let mut service = Service::start(name, python("mcp_server.py", &json!({}))?)?;
         let told = first_line(&mut service, name)?;
         let address = loopback(name, &told, "http")?;
         Ok(Self { service, address })
@@ -49,13 +55,19 @@ impl McpServer {
     pub fn stderr(&self) -> Result<String, Error> {
         self.service.stderr()
     }
+}
 
-    /// Plays `scenario` of `mcp_client.py`, and gives what each step printed.
+impl McpClient {
+    /// Plays `scenario`, as `mcp_client.py` describes it, and gives what each step printed.
     ///
     /// # Errors
     /// When the client can't be started or gives up: its stderr says why.
-    pub fn play(scenario: &Value) -> Result<Vec<Value>, Error> {
-        play("the MCP client", python("mcp_client.py", Some(scenario))?)
+    pub fn play(self, scenario: &Value) -> Result<Vec<Value>, Error> {
+        let command = match self {
+            Self::Python => python("mcp_client.py", scenario)?,
+            Self::TypeScript => node("agents", "mcp_client.mjs", scenario)?,
+        };
+        play("the MCP client", command)
     }
 }
 
@@ -75,7 +87,7 @@ impl A2aAgent {
     /// When it can't be fetched or started.
     pub fn start(public: SocketAddr) -> Result<Self, Error> {
         let name = "the A2A agent";
-        let mut service = Service::start(name, python("a2a_server.py", Some(&json!({ "public": public })))?)?;
+        let mut service = Service::start(name, python("a2a_server.py", &json!({ "public": public }))?)?;
         let told = first_line(&mut service, name)?;
         let (http, grpc) = (loopback(name, &told, "http")?, loopback(name, &told, "grpc")?);
         Ok(Self { service, http, grpc })
@@ -108,23 +120,13 @@ impl A2aAgent {
         self.service.stderr()
     }
 
-    /// Plays `scenario` of `a2a_client.py`, and gives what each step printed.
+    /// Plays `scenario`, as `a2a_client.py` describes it, and gives what each step printed.
     ///
     /// # Errors
     /// When the client can't be started or gives up: its stderr says why.
     pub fn play(scenario: &Value) -> Result<Vec<Value>, Error> {
-        play("the A2A client", python("a2a_client.py", Some(scenario))?)
+        play("the A2A client", python("a2a_client.py", scenario)?)
     }
-}
-
-fn python(script: &str, config: Option<&Value>) -> Result<Command, Error> {
-    fetch::run("fetch-agents.sh")?;
-    let testbed = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut command = Command::new("python3");
-    // Without the machine's own packages, which would hide that one of ours is missing.
-    command.args(["-S", "-B"]).env("PYTHONPATH", testbed.join("../.local/agents"));
-    command.arg(testbed.join("agents").join(script)).args(config.map(Value::to_string));
-    Ok(command)
 }
 
 fn did(service: &mut Service, count: usize) -> Result<Vec<String>, Error> {

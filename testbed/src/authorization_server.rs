@@ -1,13 +1,12 @@
 //! An authorization server and an OAuth client that are neither ours nor each other's: oidc-provider and oauth4webapi, in
 //! `testbed/authorization-server`.
 
-use std::path::Path;
-use std::process::Command;
-
 use serde_json::{Value, json};
 
-use crate::scenario::{first_line, play, unreadable};
-use crate::{Error, Service, fetch};
+use crate::program::{first_line, node, play, unreadable};
+use crate::{Error, Service};
+
+const FOLDER: &str = "authorization-server";
 
 /// A running authorization server on a loopback port of its own choice, and what its clients are called.
 #[derive(Debug)]
@@ -24,10 +23,9 @@ impl AuthorizationServer {
     /// # Errors
     /// When it can't be fetched or started.
     pub fn start(resources: &[&str], scopes: &[&str]) -> Result<Self, Error> {
-        fetch::run("fetch-authorization-server.sh")?;
         let config = json!({ "resources": resources, "scopes": scopes });
         let name = "the authorization server";
-        let mut service = Service::start(name, node("server.mjs", &config))?;
+        let mut service = Service::start(name, node(FOLDER, "server.mjs", &config)?)?;
         let told = first_line(&mut service, name)?;
         let (Some(issuer), Some(clients)) = (told.get("issuer").and_then(Value::as_str), told.get("clients")) else {
             return Err(unreadable(name, &told.to_string()));
@@ -62,15 +60,6 @@ impl AuthorizationServer {
             "resource": self.resources.first(),
             "elsewhere": self.resources.last(),
         });
-        play(&format!("the scenario {scenario}"), node("client.mjs", &config))
+        play(&format!("the scenario {scenario}"), node(FOLDER, "client.mjs", &config)?)
     }
-}
-
-fn node(script: &str, config: &Value) -> Command {
-    let testbed = Path::new(env!("CARGO_MANIFEST_DIR"));
-    // Fetched with the rest, by the script that `start` runs.
-    let mut command = Command::new(testbed.join("../.local/node/bin/node"));
-    let script = testbed.join("authorization-server").join(script);
-    command.arg(script).arg(config.to_string());
-    command
 }

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | an Envoy with a given filter chain | [`envoy::Config`], then [`envoy::Envoy::start`] |
 //! | an authorization server and a client that are not ours | [`AuthorizationServer`] |
-//! | an MCP server or an A2A agent, and clients, that are not ours | [`McpServer`], [`A2aAgent`] |
+//! | an MCP server or an A2A agent, and clients, that are not ours | [`McpServer`], [`McpClient`], [`A2aAgent`] |
 //! | only to know whether Envoy accepts a config | [`envoy::validate`] |
 //! | a Redis server, to be stopped, starved and restarted | [`Redis`] |
 //! | a program under test: its stdout lines, stderr, CPU time, memory | [`Service`] |
@@ -34,13 +34,13 @@ mod error;
 mod fetch;
 mod lines;
 pub mod ports;
+mod program;
 mod redis;
-mod scenario;
 mod service;
 mod socket_dir;
 mod wait;
 
-pub use agents::{A2aAgent, McpServer};
+pub use agents::{A2aAgent, McpClient, McpServer};
 pub use authorization_server::AuthorizationServer;
 pub use error::Error;
 pub use redis::Redis;

@@ -1,22 +1,25 @@
 //! The MCP server and the A2A agent that are not ours, and their clients, without anything of ours between them.
 
 use serde_json::{Value, json};
-use testbed::{A2aAgent, McpServer, ports};
+use testbed::{A2aAgent, McpClient, McpServer, ports};
 
 #[test]
 fn an_mcp_client_of_either_era_talks_to_the_server() {
     let mut server = McpServer::start().expect("a server");
-    for (mode, revision) in [("auto", "2026-07-28"), ("legacy", "2025-11-25")] {
+    let eras = [("auto", "2026-07-28"), ("legacy", "2025-11-25")];
+    for (client, (mode, revision)) in
+        [McpClient::Python, McpClient::TypeScript].into_iter().flat_map(|client| eras.map(|era| (client, era)))
+    {
         let scenario = json!({
             "url": format!("http://{}/mcp", server.address()),
             "mode": mode,
             "steps": [["call_tool", "refund", { "invoice": "7", "amount": 1.5 }]],
         });
-        let lines = McpServer::play(&scenario).expect("played");
+        let lines = client.play(&scenario).expect("played");
         assert_eq!(at(&lines, 0, "/result/revision"), revision, "{lines:#?}");
         assert_eq!(at(&lines, 1, "/result/content/0/text"), "refunded 1.5 of 7", "{lines:#?}");
     }
-    assert_eq!(server.did(2).expect("both"), ["refund", "refund"]);
+    assert_eq!(server.did(4).expect("each"), ["refund"; 4]);
 }
 
 #[test]
