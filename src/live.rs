@@ -66,6 +66,7 @@ impl State {
             proofs,
             forwarded_certificates: Arc::clone(&settings.forwarded_certificates),
             revocations: revocations(settings, previous),
+            policies: settings.policies.clone(),
             token_limit: settings.token_limit,
             verified,
         };

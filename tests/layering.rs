@@ -32,13 +32,15 @@ const LAYERS: [&str; 18] = [
 ];
 
 /// The crates the decision core is made of. None of them waits, and none speaks a protocol.
-const CORE_CRATES: [&str; 13] = [
+const CORE_CRATES: [&str; 15] = [
     "std",
     "aws_lc_rs",
     "base64",
+    "cedar_policy",
     "form_urlencoded",
     "jsonwebtoken",
     "matchit",
+    "miette",
     "percent_encoding",
     "quick_cache",
     "rustls_pki_types",

@@ -7,7 +7,9 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use super::clean::clean;
-use crate::authz::{Actor, Check, Claims, Findings, Mode, Outcome, Reason, Scheme, Snapshot, Trail};
+use crate::authz::{
+    Actor, Check, Claims, ClientType, Findings, Mode, Outcome, Protocol, Reason, Scheme, Snapshot, Trail,
+};
 
 /// Most items of a list that a token fills; what is left out is not hidden: `delegation_depth`
 /// counts all actors, and `…` ends a list that was cut.
@@ -88,6 +90,9 @@ pub struct Record<'a> {
     route: Option<&'a str>,
     risk: Option<&'a str>,
     protocol: &'static str,
+    operation: Option<Cow<'a, str>>,
+    operation_name: Option<Cow<'a, str>>,
+    tenant: Option<Cow<'a, str>>,
     method: Cow<'a, str>,
     path: Cow<'a, str>,
     peer: Option<Cow<'a, str>>,
@@ -96,6 +101,7 @@ pub struct Record<'a> {
     identity: Identity<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     claimed: Option<Identity<'a>>,
+    client_type: Option<&'static str>,
     token_id: Option<String>,
     scheme: Option<&'static str>,
     bound_to: Vec<&'static str>,
@@ -103,6 +109,7 @@ pub struct Record<'a> {
     scopes_held: Vec<Cow<'a, str>>,
     acr: Option<Cow<'a, str>>,
     auth_time: Option<i64>,
+    policies: Vec<Cow<'a, str>>,
     snapshot: &'a str,
     revocations: Option<&'a str>,
     duration_us: u64,
@@ -127,6 +134,7 @@ impl<'a> Record<'a> {
         let findings = facts.findings;
         let verified = findings.token.verified();
         let claims = findings.token.claims();
+        let operation = findings.operation.as_ref();
         let identity = |claims: Option<&'a Claims>| claims.map(Identity::of);
         Self {
             time: humantime::format_rfc3339_millis(facts.time).to_string(),
@@ -140,21 +148,26 @@ impl<'a> Record<'a> {
             request_id: facts.request_id.map(clean),
             service: findings.service.as_ref().map(|service| service.name.as_ref()),
             route: findings.route.as_ref().map(|route| route.name.as_ref()),
-            risk: findings.route.as_ref().and_then(|route| route.risk.as_deref()),
-            protocol: if facts.grpc { "grpc" } else { "http" },
+            risk: findings.rule.as_ref().and_then(|rule| rule.risk.as_deref()),
+            protocol: protocol(facts),
+            operation: operation.map(|operation| operation.method.as_ref()).filter(|m| !m.is_empty()).map(clean),
+            operation_name: operation.and_then(|operation| operation.name.as_deref()).map(clean),
+            tenant: operation.and_then(|operation| operation.tenant.as_deref()).map(clean),
             method: clean(facts.method),
             path: clean(facts.path),
             peer: findings.peer.as_ref().map(|peer| Cow::Borrowed(peer.as_str())).or(facts.peer.map(clean)),
             token_verified: verified.is_some(),
             identity: identity(claims.filter(|_| verified.is_some())).unwrap_or_default(),
             claimed: identity(claims.filter(|_| verified.is_none())),
+            client_type: findings.client_type.map(ClientType::name),
             token_id: verified.map(|token| hex(token.digest().get(..16).unwrap_or_default())),
             scheme: findings.scheme.map(Scheme::name),
             bound_to: verified.iter().flat_map(|token| token.claims().confirmation.names()).collect(),
-            scopes_required: findings.route.iter().flat_map(|r| r.scopes.iter().map(AsRef::as_ref)).collect(),
+            scopes_required: findings.rule.iter().flat_map(|rule| rule.scopes.iter().map(AsRef::as_ref)).collect(),
             scopes_held: verified.map(|token| listed(&token.claims().scopes)).unwrap_or_default(),
             acr: verified.and_then(|token| token.claims().acr.as_deref()).map(clean),
             auth_time: verified.and_then(|token| token.claims().auth_time).map(crate::authz::UnixTime::as_secs),
+            policies: listed(&findings.judgement.policies),
             snapshot: &facts.snapshot.revision,
             revocations: Some(facts.snapshot.revocations.revision.as_ref()).filter(|revision| !revision.is_empty()),
             duration_us: u64::try_from(facts.duration.as_micros()).unwrap_or(u64::MAX),
@@ -205,6 +218,15 @@ pub(crate) fn named<'a>(actor: &'a Actor, token_issuer: &str) -> Cow<'a, str> {
 
 fn unhashed(text: &str) -> String {
     text.replace('%', "%25").replace('#', "%23")
+}
+
+/// What the route speaks; before one is found, what the request looks like.
+fn protocol(facts: &Facts<'_>) -> &'static str {
+    match &facts.findings.operation {
+        Some(operation) => operation.protocol.name(),
+        None if facts.grpc => Protocol::Grpc.name(),
+        None => Protocol::Http.name(),
+    }
 }
 
 fn enforcement(snapshot: &Snapshot) -> &'static str {

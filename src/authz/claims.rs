@@ -3,6 +3,8 @@
 //! A claim of the wrong type is a fault of the token, never an absent claim: `exp` as a string
 //! was once read as "no expiry" by a well-known library.
 
+use std::sync::Arc;
+
 use serde_json::{Number, Value};
 
 use super::confirmation::Confirmation;
@@ -30,6 +32,10 @@ pub struct Claims {
     pub confirmation: Confirmation,
     pub acr: Option<Box<str>>,
     pub auth_time: Option<UnixTime>,
+    /// RFC 9396: entries that say their `type`. What can't be read as one approves nothing.
+    pub authorization_details: Vec<Object>,
+    /// The claims that policies look at, as far as the token has them.
+    pub named: Object,
 }
 
 /// The `act` claim (RFC 8693 section 4.1).
@@ -63,12 +69,14 @@ pub struct Actor {
 }
 
 /// What an issuer's tokens may differ in from RFC 9068, by the operator's word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     pub scope_claim: ScopeClaim,
     pub client_id: Presence,
     pub token_id: Presence,
     pub issued_at: Presence,
+    /// Further claims to keep, for policies.
+    pub named: Arc<[Box<str>]>,
 }
 
 /// Where an issuer writes the scopes.
@@ -87,7 +95,7 @@ pub enum Presence {
 }
 
 impl Claims {
-    pub(super) fn read(payload: &Object, shape: Shape) -> Result<Self, Reason> {
+    pub(super) fn read(payload: &Object, shape: &Shape) -> Result<Self, Reason> {
         let token_id = string(payload, "jti", shape.token_id)?;
         if token_id.as_ref().is_some_and(|id| id.len() > MAX_JTI) {
             return Err(Reason::ClaimMalformed);
@@ -106,6 +114,8 @@ impl Claims {
             confirmation: Confirmation::read(payload.get("cnf")),
             acr: string(payload, "acr", Presence::Optional)?,
             auth_time: claim_date(payload, "auth_time", Presence::Optional)?,
+            authorization_details: authorization_details(payload),
+            named: named(payload, &shape.named),
         })
     }
 }
@@ -190,6 +200,18 @@ fn scopes(payload: &Object, claim: ScopeClaim) -> Result<Vec<Box<str>>, Reason> 
     scopes.sort_unstable();
     scopes.dedup();
     Ok(scopes)
+}
+
+/// RFC 9396 section 2: an array of objects, each with a string `type`.
+fn authorization_details(payload: &Object) -> Vec<Object> {
+    let entries = payload.get("authorization_details").and_then(Value::as_array);
+    let typed = |entry: &&Object| entry.get("type").is_some_and(Value::is_string);
+    entries.into_iter().flatten().filter_map(Value::as_object).filter(typed).cloned().collect()
+}
+
+fn named(payload: &Object, names: &[Box<str>]) -> Object {
+    let present = |name: &str| Some((name.to_owned(), payload.get(name)?.clone()));
+    names.iter().filter_map(|name| present(name)).collect()
 }
 
 /// RFC 6749 section 3.3: `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`.

@@ -6,9 +6,15 @@ use std::time::Duration;
 use aws_lc_rs::digest;
 
 use super::claims::Claims;
+use super::client_type::ClientType;
 use super::credential::Scheme;
+use super::json::Object;
+use super::policy::Judgement;
+use super::protocol::Operation;
 use super::reason::{Check, Reason};
-use super::snapshot::{Mode, Route, Service};
+use super::route::Route;
+use super::rule::Rule;
+use super::snapshot::{Mode, Service};
 use super::spiffe::SpiffeId;
 use super::time::UnixTime;
 use super::verified::VerifiedToken;
@@ -184,10 +190,19 @@ impl Pending {
 pub struct Findings {
     pub service: Option<Arc<Service>>,
     pub route: Option<Arc<Route>>,
+    /// What the call asks for behind the route, as far as it could be read.
+    pub operation: Option<Operation>,
+    /// What is asked of it.
+    pub rule: Option<Arc<Rule>>,
     pub peer: Option<SpiffeId>,
     /// The scheme that the request names.
     pub scheme: Option<Scheme>,
     pub token: TokenSeen,
+    /// Of a verified token.
+    pub client_type: Option<ClientType>,
+    /// What is to be approved, where that is asked for and missing.
+    pub approval: Option<Object>,
+    pub judgement: Judgement,
     /// The nonce that the next proof is to have.
     pub nonce: Option<Box<str>>,
 }
@@ -260,6 +275,15 @@ impl Trail {
     pub(super) fn set(&mut self, check: Check, verdict: Verdict) {
         if let Some(slot) = self.0.get_mut(check as usize) {
             *slot = verdict;
+        }
+    }
+
+    /// Marks `checks` as asking nothing.
+    pub(super) fn skip(&mut self, checks: std::ops::RangeInclusive<Check>) {
+        for at in *checks.start() as usize..=*checks.end() as usize {
+            if let Some(slot) = self.0.get_mut(at) {
+                *slot = Verdict::NotAsked;
+            }
         }
     }
 

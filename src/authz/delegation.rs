@@ -7,7 +7,9 @@
 
 use super::agents::{AgentIndex, Agents};
 use super::claims::{Act, Claims};
+use super::client_type::ClientType;
 use super::reason::Reason;
+use super::rule::Rule;
 use super::snapshot::Service;
 use super::spiffe::SpiffeId;
 
@@ -123,6 +125,12 @@ pub(super) fn check(rule: &Delegation, service: &Service, claims: &Claims, chain
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// The kind of client is one that the rule names.
+pub(super) fn check_client(rule: &Rule, client: ClientType) -> Result<(), Reason> {
+    let allowed = rule.client_types.as_ref().is_none_or(|types| types.contains(&client));
+    if allowed { Ok(()) } else { Err(Reason::ClientTypeNotAllowed) }
 }
 
 fn named_issuer<'a>(actor: &'a super::claims::Actor, claims: &'a Claims) -> &'a str {

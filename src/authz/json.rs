@@ -1,9 +1,10 @@
-//! JSON as a signed document must be read: one value, no member twice.
+//! JSON as a document that decides must be read: one value, no member twice.
 //!
 //! RFC 7519 section 4 lets a reader keep the last of two members of one name; two readers that
 //! keep different ones can be played against each other, so a repeated name refuses the document
 //! at every level. `serde_json` bounds the nesting (128) and refuses trailing bytes.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -17,10 +18,38 @@ pub type Object = Map<String, Value>;
 /// # Errors
 /// Whatever `serde_json` finds wrong, a repeated member, or bytes after the value.
 pub(super) fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+    read(bytes, Strict { variants: true })
+}
+
+/// As `parse`, for what another program will read after us, perhaps without telling letter cases
+/// apart: no two members of an object differ only in that.
+///
+/// # Errors
+/// As `parse`, or two such members.
+pub(super) fn parse_unmistakable(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+    read(bytes, Strict { variants: false })
+}
+
+fn read(bytes: &[u8], strict: Strict) -> Result<Value, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict.deserialize(&mut reader)?;
+    let value = strict.deserialize(&mut reader)?;
     reader.end()?;
     Ok(value)
+}
+
+/// Whether a reader that does not tell letter cases apart takes one for the other. Go's
+/// `encoding/json` does so by Unicode: to it, `ſ` is an `s`.
+pub(super) fn same_folded(one: &str, other: &str) -> bool {
+    if one.is_ascii() && other.is_ascii() { one.eq_ignore_ascii_case(other) } else { folded(one) == folded(other) }
+}
+
+fn folded(name: &str) -> String {
+    name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
+/// Whether folding may change `name`.
+fn has_case(name: &str) -> bool {
+    name.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii())
 }
 
 /// As `parse`, for a document that must be an object.
@@ -36,7 +65,29 @@ pub fn parse_object(bytes: &[u8]) -> Result<Object, serde_json::Error> {
     }
 }
 
-struct Strict;
+#[derive(Clone, Copy)]
+struct Strict {
+    /// Members may differ in letter case alone.
+    variants: bool,
+}
+
+/// The member names of one object, without letter case. Empty as long as none has any, as most
+/// objects then need no second look.
+#[derive(Default)]
+struct Folded(HashSet<String>);
+
+impl Folded {
+    /// Whether `name` is new, too, beside the names of `object`.
+    fn insert(&mut self, name: &str, object: &Object) -> bool {
+        if self.0.is_empty() {
+            if !has_case(name) {
+                return true;
+            }
+            self.0 = object.keys().map(|name| folded(name)).collect();
+        }
+        self.0.insert(folded(name))
+    }
+}
 
 impl<'de> DeserializeSeed<'de> for Strict {
     type Value = Value;
@@ -83,7 +134,7 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = seq.next_element_seed(Strict)? {
+        while let Some(item) = seq.next_element_seed(self)? {
             items.push(item);
         }
         Ok(Value::Array(items))
@@ -91,11 +142,15 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut object = Object::new();
+        let mut names = Folded::default();
         while let Some(name) = map.next_key::<String>()? {
             if object.contains_key(&name) {
                 return Err(A::Error::custom("a member is named twice"));
             }
-            let value = map.next_value_seed(Strict)?;
+            if !self.variants && !names.insert(&name, &object) {
+                return Err(A::Error::custom("two members differ only in letter case"));
+            }
+            let value = map.next_value_seed(self)?;
             object.insert(name, value);
         }
         Ok(Value::Object(object))
@@ -120,6 +175,30 @@ mod tests {
         }
         assert!(parse(&[b'"', 0xff, b'"']).is_err());
         assert!(parse(b" {\"a\": [1, -2, 0.5, null, true, \"s\"]} ").is_ok());
+    }
+
+    #[test]
+    fn members_that_differ_in_letter_case_are_refused_where_another_program_reads_too() {
+        for text in [
+            r#"{"name":1,"Name":2}"#,
+            r#"{"Name":1,"name":2}"#,
+            r#"{"a":1,"b":2,"NAME":1,"c":3,"nAme":2}"#,
+            r#"{"x":[{"toolName":1,"toolname":2}]}"#,
+            "{\"\u{17f}ub\":1,\"sub\":2}",
+            "{\"\u{212a}ey\":1,\"key\":2}",
+            r#"{"a":1,"a":2}"#,
+        ] {
+            assert!(parse_unmistakable(text.as_bytes()).is_err(), "{text}");
+        }
+        for text in [r#"{"name":1,"names":2,"toolName":{"name":1}}"#, r#"[{"a":1},{"A":1}]"#] {
+            assert!(parse_unmistakable(text.as_bytes()).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn many_members_take_no_more_than_their_number() {
+        let members: Vec<_> = (0..20_000).map(|at| format!("\"A{at}\":1")).collect();
+        assert!(parse_unmistakable(format!("{{{}}}", members.join(",")).as_bytes()).is_ok());
     }
 
     #[test]

@@ -4,18 +4,20 @@
 //! module waits, reads a clock, a file or the environment, or knows of Envoy; a test holds that.
 //! The one memory it has, [`VerifiedTokens`], only saves repeating a signature check.
 //!
-//! The straight line: `request` → `path` → `route` → `credential` → `verified` (which
+//! The straight line: `request` → `path` → `route` → `protocol` → `credential` → `verified` (which
 //! reads `jws`, `claims` and `keys`) → `lifetime` → `audience` → `revocation` → `delegation` →
-//! `sender` (with `proof` and `certificate`) → `scopes` → `step_up` → a [`Permit`], or a [`Claim`]
-//! to settle first.
+//! `sender` (with `proof` and `certificate`) → `scopes` → `step_up` → `approval` → `policy` → a [`Permit`],
+//! or a [`Claim`] to settle first.
 
 #![deny(clippy::disallowed_methods)]
 
 mod agents;
 mod algorithm;
+mod approval;
 mod audience;
 mod certificate;
 mod claims;
+mod client_type;
 mod confirmation;
 mod credential;
 mod decision;
@@ -26,12 +28,17 @@ mod keys;
 mod lifetime;
 mod metadata;
 mod nonce;
+mod parameters;
 mod path;
+mod pattern;
+mod policy;
 mod proof;
+mod protocol;
 mod reason;
 mod request;
 mod revocation;
 mod route;
+mod rule;
 mod scopes;
 mod sender;
 mod snapshot;
@@ -46,8 +53,10 @@ use std::time::Duration;
 
 pub use agents::{Agent, AgentIndex, Agents, Ceiling};
 pub use algorithm::Algorithm;
+pub use approval::{Approval, RESERVED_FIELDS};
 pub use certificate::ForwardedCertificates;
 pub use claims::{Act, Actor, Claims, Presence, ScopeClaim, Shape, is_scope_token};
+pub use client_type::ClientType;
 pub use confirmation::{Confirmation, Thumbprint};
 pub use credential::Scheme;
 pub use decision::{
@@ -58,19 +67,25 @@ pub use json::{Object, parse_object};
 pub use keys::{Ignored, KeySet, KeySetError};
 pub use metadata::Metadata;
 pub use nonce::NonceKey;
+pub use parameters::{Argument, Source, ValueKind};
 pub use path::{Ambiguous, CanonicalPath};
+pub use pattern::{PatternError, Patterns};
+pub use policy::{Judgement, Policies, PolicyFault, PolicySchema, PolicySources, SchemaError};
 pub use proof::ProofRules;
+pub use protocol::{A2a, Mcp, Operation, Protocol, RequestId, Speaks, a2a, mcp};
 pub use reason::{Answer, Check, Reason};
-pub use request::{Field, Request};
+pub use request::{Body, Field, ProtocolHeaders, Request};
 pub use revocation::{Revocation, Revocations};
-pub use route::{RouteConflict, Routes};
-pub use snapshot::{Enforcement, Issuer, MAX_CLOCK_SKEW, Mode, Route, Service, Services, Snapshot};
+pub use route::{Place, Route, RouteConflict, Routes};
+pub use rule::Rule;
+pub use snapshot::{Enforcement, Issuer, MAX_CLOCK_SKEW, Mode, Service, Services, Snapshot};
 pub use spiffe::SpiffeId;
 pub use step_up::StepUp;
 pub use target::TargetUrl;
 pub use time::UnixTime;
 pub use verified::{TokenDigest, VerifiedToken, VerifiedTokens};
 
+use self::parameters::Parameters;
 use self::proof::Proof;
 
 /// Decides one call. What passes everything but hangs on a single use comes back as
@@ -105,11 +120,19 @@ impl Walk<'_> {
         if service.metadata.as_ref().is_some_and(|metadata| metadata.is_asked_for(request.method, path)) {
             return Ok(Outcome::Described);
         }
-        let route = self.check(Check::Route, service.routes.find(request.method, path).ok_or(Reason::RouteUnknown))?;
+        let found = service.routes.find(request.method, path).ok_or(Reason::RouteUnknown);
+        let (route, parameters) = self.check(Check::Route, found)?;
         self.findings.route = Some(Arc::clone(route));
+        let asked = route.speaks.read(request, path, query, &mut self.findings.operation);
+        let asked = asked.or_else(|reason| self.check(reason.check(), Err(reason)))?;
+        let Some(rule) = asked.rule else {
+            self.trail.skip(Check::Credential..=Check::Replay);
+            return Ok(Outcome::Permitted(Permit::earned()));
+        };
+        self.findings.rule = Some(Arc::clone(rule));
 
         let credential = self.check(Check::Credential, credential::present(request, query))?;
-        let token = self.token(credential.token, route, now)?;
+        let token = self.token(credential.token, rule, now)?;
         let claims = token.claims();
 
         self.enforce(Check::Audience, audience::check(service, claims))?;
@@ -120,8 +143,11 @@ impl Walk<'_> {
             // Always: observed, it would be read as no delegation.
             return self.check(Check::Delegation, Err(Reason::ActMalformed));
         }
-        self.enforce(Check::Delegation, delegation::check(&route.delegation, service, claims, &chain))?;
-        match route.delegation.bind_caller {
+        let client_type = ClientType::of(&snapshot.agents, claims);
+        self.findings.client_type = Some(client_type);
+        let delegated = delegation::check(&rule.delegation, service, claims, &chain);
+        self.enforce(Check::Delegation, delegated.and_then(|()| delegation::check_client(rule, client_type)))?;
+        match rule.delegation.bind_caller {
             BindCaller::No => self.trail.set(Check::Caller, Verdict::NotAsked),
             BindCaller::Spiffe => {
                 let peer = self.findings.peer.as_ref();
@@ -130,18 +156,44 @@ impl Walk<'_> {
             }
         }
         let sent = sender::Sent { request, path: path.as_str(), credential };
-        let proof = self.sender(&sent, service, route, claims, now)?;
-        self.enforce(Check::Scopes, scopes::check(route, &snapshot.agents, claims, &chain))?;
-        match &route.step_up {
+        let proof = self.sender(&sent, service, rule, claims, now)?;
+        self.enforce(Check::Scopes, scopes::check(rule, &snapshot.agents, claims, &chain))?;
+        match &rule.step_up {
             None => self.trail.set(Check::StepUp, Verdict::NotAsked),
-            Some(rule) => {
+            Some(step_up) => {
                 let skew = snapshot.issuer(&claims.issuer).map_or(Duration::ZERO, |issuer| issuer.clock_skew);
-                self.enforce(Check::StepUp, step_up::check(rule, claims, skew, now))?;
+                self.enforce(Check::StepUp, step_up::check(step_up, claims, skew, now))?;
+            }
+        }
+
+        // Not before: what a call must look like is for those who may make it.
+        let arguments = asked.arguments.as_ref();
+        parameters::check(&rule.arguments, arguments).or_else(|reason| self.check(Check::Request, Err(reason)))?;
+        let parameters = Parameters { path: &parameters, arguments };
+        self.approval(service, rule, claims, parameters)?;
+        match &snapshot.policies {
+            None => self.trail.set(Check::Policy, Verdict::NotAsked),
+            Some(policies) => {
+                let (judgement, verdict) = policies.judge(&policy::Call {
+                    agents: &snapshot.agents,
+                    service,
+                    rule,
+                    claims,
+                    chain: &chain,
+                    peer: self.findings.peer.as_ref().map(SpiffeId::as_str),
+                    method: request.method,
+                    path: path.as_str(),
+                    operation: self.findings.operation.as_ref(),
+                    parameters,
+                    now,
+                });
+                self.findings.judgement = judgement;
+                self.enforce(Check::Policy, verdict)?;
             }
         }
 
         // Last, when all else has passed: a claim can't be taken back.
-        let token = route.single_use.then(|| token_claim(snapshot, service, claims)).transpose();
+        let token = rule.single_use.then(|| token_claim(snapshot, service, claims)).transpose();
         let token = self.check(Check::Replay, token)?;
         let nonce = proof.as_ref().map(|_| snapshot.proofs.nonces.mint(now).into());
         let Some(pending) = Pending::of(proof.as_ref().map(proof_claim), token, nonce) else {
@@ -151,22 +203,42 @@ impl Walk<'_> {
         Ok(Outcome::MustClaim(pending))
     }
 
+    /// Check 12.
+    fn approval(
+        &mut self,
+        service: &Service,
+        rule: &Rule,
+        claims: &Claims,
+        parameters: Parameters<'_>,
+    ) -> Result<(), Reason> {
+        let Some(approval) = &rule.approval else {
+            self.trail.set(Check::Approval, Verdict::NotAsked);
+            return Ok(());
+        };
+        let audience = service.audiences.first().map_or("", AsRef::as_ref);
+        let wanted = approval.wanted(audience, parameters);
+        let wanted = wanted.or_else(|reason| self.check(Check::Request, Err(reason)))?;
+        let verdict = approval::check(&wanted, &service.audiences, claims);
+        self.findings.approval = verdict.is_err().then_some(wanted);
+        self.enforce(Check::Approval, verdict)
+    }
+
     /// Check 9, and the proof to be used up, where one was given.
     fn sender(
         &mut self,
         sent: &sender::Sent<'_>,
         service: &Service,
-        route: &Route,
+        rule: &Rule,
         claims: &Claims,
         now: UnixTime,
     ) -> Result<Option<Proof>, Reason> {
         let bearer = sent.credential.scheme == Scheme::Bearer && claims.confirmation == Confirmation::None;
-        if bearer && !route.sender_constrained {
+        if bearer && !rule.sender_constrained {
             self.trail.set(Check::Sender, Verdict::NotAsked);
             return Ok(None);
         }
         let peer = self.findings.peer.as_ref();
-        let result = sender::check(self.snapshot, service, route, &claims.confirmation, sent, peer, now);
+        let result = sender::check(self.snapshot, service, rule, &claims.confirmation, sent, peer, now);
         if let Err(reason) = &result
             && reason.answer() == Answer::UseNonce
         {
@@ -182,7 +254,7 @@ impl Walk<'_> {
     }
 
     /// Check 4, keeping what an unverified token says for the record.
-    fn token(&mut self, raw: &str, route: &Route, now: UnixTime) -> Result<Arc<VerifiedToken>, Reason> {
+    fn token(&mut self, raw: &str, rule: &Rule, now: UnixTime) -> Result<Arc<VerifiedToken>, Reason> {
         let token = match verified::verify(self.snapshot, raw) {
             Ok(token) => token,
             Err(verified::Rejected { reason, claimed }) => {
@@ -197,7 +269,7 @@ impl Walk<'_> {
         let issuer = self.snapshot.issuer(&token.claims().issuer).ok_or(Reason::IssuerUnknown);
         let timely = issuer.and_then(|issuer| {
             lifetime::check(issuer, token.claims(), now)?;
-            lifetime::check_age(issuer, route.max_token_age, token.claims(), now)
+            lifetime::check_age(issuer, rule.max_token_age, token.claims(), now)
         });
         self.check(Check::Token, timely)?;
         Ok(token)

@@ -30,6 +30,10 @@ pub enum Check {
     Scopes,
     /// 11: the person was authenticated well and lately enough.
     StepUp,
+    /// 12: the person approved this very action.
+    Approval,
+    /// 13: the operator's policies permit it.
+    Policy,
     /// 14: neither the proof nor a single-use token was used before.
     Replay,
     /// hopgate itself: its capacity, its record, its own faults.
@@ -37,7 +41,7 @@ pub enum Check {
 }
 
 impl Check {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Request,
         Self::Route,
         Self::Credential,
@@ -49,6 +53,8 @@ impl Check {
         Self::Sender,
         Self::Scopes,
         Self::StepUp,
+        Self::Approval,
+        Self::Policy,
         Self::Replay,
         Self::Service,
     ];
@@ -67,6 +73,8 @@ impl Check {
             Self::Sender => "sender",
             Self::Scopes => "scopes",
             Self::StepUp => "step_up",
+            Self::Approval => "approval",
+            Self::Policy => "policy",
             Self::Replay => "replay",
             Self::Service => "service",
         }
@@ -83,7 +91,9 @@ impl Check {
             | Self::Caller
             | Self::Sender
             | Self::Scopes
-            | Self::StepUp => true,
+            | Self::StepUp
+            | Self::Approval
+            | Self::Policy => true,
             Self::Request | Self::Route | Self::Credential | Self::Token | Self::Replay | Self::Service => false,
         }
     }
@@ -100,6 +110,12 @@ impl fmt::Display for Check {
 pub enum Answer {
     /// 400 `invalid_request`, RFC 6750 section 3.1.
     InvalidRequest,
+    /// 413 `invalid_request`: the request is longer than what hopgate is shown of it.
+    ContentTooLarge,
+    /// 415 `invalid_request`, RFC 9110 section 15.5.16.
+    UnsupportedMediaType,
+    /// 405 `invalid_request` with the methods there are, RFC 9110 section 15.5.6.
+    MethodNotAllowed,
     /// 401 with a challenge and no error code, RFC 6750 section 3.1: the request "lacks any
     /// authentication information".
     NoCredential,
@@ -113,6 +129,9 @@ pub enum Answer {
     UseNonce,
     /// 401 `insufficient_user_authentication` with what is asked for, RFC 9470 section 3.
     InsufficientUserAuthentication,
+    /// 401 `insufficient_authorization` with what is to be approved
+    /// (draft-ietf-oauth-rar-metadata-remediation).
+    InsufficientAuthorization,
     /// 403 `insufficient_scope` with the scopes of the route, RFC 6750 section 3.1.
     InsufficientScope,
     /// 403 `actor_unauthorized`: the token is good, this actor may not. The code is a draft's
@@ -165,8 +184,34 @@ reasons! {
     HeaderRepeated "header_repeated" Request InvalidRequest "A credential header is repeated"
     PathAmbiguous "path_ambiguous" Request InvalidRequest "The path is not in canonical form"
 
+    /// Envoy attached no body: it has none, or Envoy was not told to (`with_request_body`).
+    BodyMissing "body_missing" Request InvalidRequest "A body is required and was not given to the authorization service"
+    BodyCutOff "body_cut_off" Request ContentTooLarge "The body is too large to be authorized"
+    /// Envoy was not told to `pack_as_bytes`.
+    BodyRewritten "body_rewritten" Request Unavailable "The body was not given unchanged to the authorization service"
+    BodyEncoded "body_encoded" Request UnsupportedMediaType "The body must not be encoded"
+    ContentTypeWrong "content_type_wrong" Request UnsupportedMediaType "The content type is not the one of this route"
+    /// Not one JSON value that every reader reads alike: members repeated or alike but for letter
+    /// case, nested too deep, something behind it.
+    BodyMalformed "body_malformed" Request InvalidRequest "The body can not be read without doubt"
+    CallBatched "call_batched" Request InvalidRequest "Batches are not allowed"
+    CallMalformed "call_malformed" Request InvalidRequest "The body is no JSON-RPC request"
+    ParamsMalformed "params_malformed" Request InvalidRequest "The parameters can not be read without doubt"
+    /// A header that repeats a part of the body says something else, or is missing.
+    HeaderMismatch "header_mismatch" Request InvalidRequest "A header does not agree with the body"
+    RevisionUnsupported "revision_unsupported" Request InvalidRequest "The protocol version is missing or not supported"
+    ArgumentInvalid "argument_invalid" Request InvalidRequest "An argument is missing or not of the declared kind"
+
     ServiceUnknown "service_unknown" Route AccessDenied "No service is configured for this request"
     RouteUnknown "route_unknown" Route AccessDenied "No rule allows this method and path"
+
+    /// MCP has `POST`; `GET` and `DELETE` only where a rule says so, as revision 2026-07-28 wants it.
+    HttpMethodUnknown "http_method_unknown" Route MethodNotAllowed "No rule allows this HTTP method"
+    OperationUnknown "operation_unknown" Route AccessDenied "No rule allows this method"
+    ToolUnknown "tool_unknown" Route AccessDenied "No rule allows this tool"
+    ResourceUnknown "resource_unknown" Route AccessDenied "No rule allows this resource"
+    PromptUnknown "prompt_unknown" Route AccessDenied "No rule allows this prompt"
+    TenantUnknown "tenant_unknown" Route AccessDenied "No rule allows this tenant"
 
     CredentialMissing "credential_missing" Credential NoCredential "An access token is required"
     SchemeUnsupported "scheme_unsupported" Credential NoCredential "An access token is required"
@@ -205,6 +250,7 @@ reasons! {
     ActMalformed "act_malformed" Delegation InvalidToken "The act claim is malformed"
     ActorRequired "actor_required" Delegation InvalidToken "The access token names no actor"
     DepthExceeded "depth_exceeded" Delegation ActorUnauthorized "The chain of actors is not allowed"
+    ClientTypeNotAllowed "client_type_not_allowed" Delegation ActorUnauthorized "This kind of client is not allowed"
     ActorNotAllowed "actor_not_allowed" Delegation ActorUnauthorized "The actor is not allowed"
     PriorActorNotAllowed "prior_actor_not_allowed" Delegation ActorUnauthorized "The chain of actors is not allowed"
     ActorRepeated "actor_repeated" Delegation ActorUnauthorized "The chain of actors is not allowed"
@@ -248,6 +294,12 @@ reasons! {
 
     AcrInsufficient "acr_insufficient" StepUp InsufficientUserAuthentication "A different authentication level is required"
     AuthenticationTooOld "authentication_too_old" StepUp InsufficientUserAuthentication "More recent authentication is required"
+
+    ApprovalMissing "approval_missing" Approval InsufficientAuthorization "This action needs an approval of its own"
+
+    PolicyDenied "policy_denied" Policy AccessDenied "A policy does not allow this"
+    /// A policy could not be evaluated for this call.
+    PolicyFailed "policy_failed" Policy AccessDenied "A policy does not allow this"
 
     TokenReplayed "token_replayed" Replay InvalidToken "The access token was used before"
     TokenIdMissing "token_id_missing" Replay InvalidToken "A single-use access token needs an id"

@@ -24,6 +24,49 @@ pub struct Request<'a> {
     pub forwarded_certificate: Field<'a>,
     /// The service the operator named for this Envoy route (`context_extensions`).
     pub service: Option<&'a str>,
+    pub body: Body<'a>,
+    pub headers: ProtocolHeaders<'a>,
+}
+
+/// The body, as far as Envoy handed it over.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub enum Body<'a> {
+    /// Envoy attached none: there is none, or it was not told to.
+    #[default]
+    NotAttached,
+    Whole(&'a [u8]),
+    /// Only its beginning.
+    CutOff,
+    /// As text, in which Envoy replaces what is not UTF-8: the service gets another one.
+    Rewritten,
+}
+
+/// Never the content: it may hold anything.
+impl fmt::Debug for Body<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAttached => f.write_str("NotAttached"),
+            Self::Whole(bytes) => write!(f, "Whole({} bytes)", bytes.len()),
+            Self::CutOff => f.write_str("CutOff"),
+            Self::Rewritten => f.write_str("Rewritten"),
+        }
+    }
+}
+
+/// The headers that say how a body is to be read, and those that repeat a part of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProtocolHeaders<'a> {
+    pub content_type: Field<'a>,
+    pub content_encoding: Field<'a>,
+    pub content_length: Field<'a>,
+    /// `mcp-protocol-version`.
+    pub mcp_revision: Field<'a>,
+    /// `mcp-method`.
+    pub mcp_method: Field<'a>,
+    /// `mcp-name`.
+    pub mcp_name: Field<'a>,
+    /// `a2a-version`.
+    pub a2a_version: Field<'a>,
 }
 
 /// A header of which there may be one.

@@ -5,7 +5,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::path::CanonicalPath;
-use super::snapshot::Route;
+use super::protocol::Speaks;
+
+/// One place where a service can be called.
+#[derive(Clone, Debug)]
+pub struct Route {
+    pub name: Box<str>,
+    pub speaks: Speaks,
+}
 
 /// Routes by method and path template (`/invoices/{id}`, `/files/{*rest}`). A literal segment
 /// wins over a parameter, whatever the order in the configuration.
@@ -17,31 +24,44 @@ pub struct Routes {
     delimiters: Vec<u8>,
 }
 
+/// Where a route is: an HTTP method and a path template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    pub method: &'a str,
+    pub template: &'a str,
+}
+
 /// Why a route can't be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteConflict(pub String);
 
 impl Routes {
-    /// Adds `route` for each of `methods` on `template`.
+    /// Adds `route` at each of `places`.
     ///
     /// # Errors
     /// A template that `matchit` can't read, or that overlaps one of the same method.
-    pub fn add(&mut self, methods: &[&str], template: &str, route: Route) -> Result<(), RouteConflict> {
+    pub fn add(&mut self, places: &[Place<'_>], route: Route) -> Result<(), RouteConflict> {
         let index = self.all.len();
+        self.delimiters.extend(route.speaks.delimiters());
         self.all.push(Arc::new(route));
-        self.delimiters.extend(literal_bytes(template).filter(|byte| b":@!$&'()*+,=".contains(byte)));
-        for method in methods {
+        for Place { method, template } in places {
+            self.delimiters.extend(literal_bytes(template).filter(|byte| b":@!$&'()*+,=".contains(byte)));
             let router = self.by_method.entry((*method).into()).or_default();
-            router.insert(template, index).map_err(|error| RouteConflict(error.to_string()))?;
+            router.insert(*template, index).map_err(|error| RouteConflict(format!("`{template}`: {error}")))?;
         }
         Ok(())
     }
 
-    /// The route that `method` (case-sensitive, RFC 9110 section 9.1) on `path` takes.
+    /// The route that `method` (case-sensitive, RFC 9110 section 9.1) on `path` takes, and the
+    /// parameters of its template.
     #[must_use]
-    pub(super) fn find(&self, method: &str, path: CanonicalPath<'_>) -> Option<&Arc<Route>> {
+    pub(super) fn find<'a>(
+        &'a self,
+        method: &str,
+        path: CanonicalPath<'a>,
+    ) -> Option<(&'a Arc<Route>, matchit::Params<'a, 'a>)> {
         let found = self.by_method.get(method)?.at(path.as_str()).ok()?;
-        self.all.get(*found.value)
+        Some((self.all.get(*found.value)?, found.params))
     }
 
     /// Whether `path` writes a character escaped that tells routes of this service apart: to a

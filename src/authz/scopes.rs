@@ -1,25 +1,25 @@
-//! Check 10: the token holds every scope the route needs, and no agent that had a hand in the
+//! Check 10: the token holds every scope the call needs, and no agent that had a hand in the
 //! call is asked to reach above its ceiling.
 
 use super::agents::Agents;
 use super::claims::{Act, Claims};
 use super::delegation::{Chain, PriorActors};
 use super::reason::Reason;
-use super::snapshot::Route;
+use super::rule::Rule;
 
-pub(super) fn check(route: &Route, agents: &Agents, claims: &Claims, chain: &Chain) -> Result<(), Reason> {
+pub(super) fn check(rule: &Rule, agents: &Agents, claims: &Claims, chain: &Chain) -> Result<(), Reason> {
     let held = |scope: &str| claims.scopes.binary_search_by(|held| held.as_ref().cmp(scope)).is_ok();
-    if !route.scopes.iter().all(|scope| held(scope)) {
+    if !rule.scopes.iter().all(|scope| held(scope)) {
         return Err(Reason::ScopeMissing);
     }
-    if route.scopes.iter().all(|scope| below_every_ceiling(route, agents, claims, chain, scope)) {
+    if rule.scopes.iter().all(|scope| below_every_ceiling(rule, agents, claims, chain, scope)) {
         Ok(())
     } else {
         Err(Reason::ScopeAboveCeiling)
     }
 }
 
-fn below_every_ceiling(route: &Route, agents: &Agents, claims: &Claims, chain: &Chain, scope: &str) -> bool {
+fn below_every_ceiling(rule: &Rule, agents: &Agents, claims: &Claims, chain: &Chain, scope: &str) -> bool {
     let allows = |index| agents.get(index).is_some_and(|agent| agent.ceiling.allows(scope));
     match &claims.act {
         // An unreadable chain was refused before; were it not, it could hold anyone, and so it holds
@@ -31,7 +31,7 @@ fn below_every_ceiling(route: &Route, agents: &Agents, claims: &Claims, chain: &
         },
         Act::Chain(_) => chain.agents().iter().enumerate().all(|(at, agent)| match agent {
             Some(index) => allows(*index),
-            None => at > 0 && route.delegation.prior_actors == PriorActors::Unrestricted,
+            None => at > 0 && rule.delegation.prior_actors == PriorActors::Unrestricted,
         }),
     }
 }

@@ -9,7 +9,8 @@ use super::credential::{Credential, Scheme};
 use super::proof::{Call, Proof};
 use super::reason::Reason;
 use super::request::Request;
-use super::snapshot::{Route, Service, Snapshot};
+use super::rule::Rule;
+use super::snapshot::{Service, Snapshot};
 use super::spiffe::SpiffeId;
 use super::time::UnixTime;
 
@@ -24,7 +25,7 @@ pub(super) struct Sent<'a> {
 pub(super) fn check(
     snapshot: &Snapshot,
     service: &Service,
-    route: &Route,
+    rule: &Rule,
     confirmation: &Confirmation,
     sent: &Sent<'_>,
     peer: Option<&SpiffeId>,
@@ -45,7 +46,7 @@ pub(super) fn check(
         (None, Scheme::Bearer) => None,
         (Some(bound_to), Scheme::Dpop) => Some(check_proof(snapshot, service, bound_to, sent, now)?),
     };
-    if route.sender_constrained && *confirmation == Confirmation::None {
+    if rule.sender_constrained && *confirmation == Confirmation::None {
         return Err(Reason::SenderUnconstrained);
     }
     Ok(proof)

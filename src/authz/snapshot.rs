@@ -8,14 +8,13 @@ use super::agents::{AgentIndex, Agents};
 use super::algorithm::Algorithm;
 use super::certificate::ForwardedCertificates;
 use super::claims::Shape;
-use super::delegation::Delegation;
 use super::keys::KeySet;
 use super::metadata::Metadata;
+use super::policy::Policies;
 use super::proof::ProofRules;
 use super::reason::Check;
 use super::revocation::Revocations;
 use super::route::Routes;
-use super::step_up::StepUp;
 use super::target::TargetUrl;
 use super::verified::VerifiedTokens;
 
@@ -31,6 +30,8 @@ pub struct Snapshot {
     pub proofs: Arc<ProofRules>,
     pub forwarded_certificates: Arc<ForwardedCertificates>,
     pub revocations: Arc<Revocations>,
+    /// `None` where no policy is configured.
+    pub policies: Option<Arc<Policies>>,
     /// Longest access token looked at, bytes.
     pub token_limit: usize,
     pub verified: Arc<VerifiedTokens>,
@@ -119,24 +120,6 @@ pub struct Service {
     /// one no DPoP proof can be for it.
     pub external_urls: Vec<TargetUrl>,
     pub routes: Routes,
-}
-
-/// One thing that can be called.
-#[derive(Clone, Debug)]
-pub struct Route {
-    pub name: Box<str>,
-    /// All needed, as configured.
-    pub scopes: Vec<Box<str>>,
-    pub delegation: Delegation,
-    /// The risk class, as the operator calls it.
-    pub risk: Option<Box<str>>,
-    /// Refuse tokens that are bound to nobody.
-    pub sender_constrained: bool,
-    /// A token opens this route once.
-    pub single_use: bool,
-    /// Longest time since the token was issued.
-    pub max_token_age: Option<Duration>,
-    pub step_up: Option<StepUp>,
 }
 
 /// Which checks refuse and which only say that they would.

@@ -85,7 +85,7 @@ fn check_signature(snapshot: &Snapshot, token: &str, digest: TokenDigest) -> Res
     let jws = Jws::decode(token)?;
     let named = jws.payload.get("iss").and_then(serde_json::Value::as_str).ok_or(Reason::ClaimMalformed)?;
     let issuer = snapshot.issuer(named).ok_or(Reason::IssuerUnknown)?;
-    let claims = Claims::read(&jws.payload, issuer.shape);
+    let claims = Claims::read(&jws.payload, &issuer.shape);
     if !jws.header.typ.as_deref().is_some_and(|typ| issuer.accepts_type(typ)) {
         return Err(Rejected { reason: Reason::TokenTypeWrong, claimed: claims.ok().map(Box::new) });
     }

@@ -106,9 +106,20 @@ fn explain(settings: &Settings, state: &State, decoded: &Decoded<'_>, time: Syst
         settings.revision
     );
     println!("request     {} {}", crate::audit::clean(decoded.request.method), crate::audit::clean(decoded.path()));
+    if let Some(operation) = &findings.operation {
+        let name = operation.name.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
+        let asked = format!("{}{name}", operation.method);
+        println!("operation   {} {}", operation.protocol.name(), crate::audit::clean(&asked));
+    }
     println!();
     for (check, verdict) in trail.iter().filter(|(check, _)| *check != authz::Check::Service) {
         println!("{check:<11} {}", words(verdict));
+    }
+    for policy in &findings.judgement.policies {
+        println!("            by {}", crate::audit::clean(policy));
+    }
+    if let Some(failure) = &findings.judgement.failure {
+        println!("            {}", crate::audit::clean(failure));
     }
     println!();
     let ended = Decided::of(&outcome);

@@ -30,8 +30,8 @@ enum Command {
     Check(check::Args),
     /// Decide one request and show every check with its verdict.
     Explain(explain::Args),
-    /// Print the JSON Schema of the configuration.
-    Schema,
+    /// Print the JSON Schema of the configuration, or the Cedar schema of its policies.
+    Schema(schema::Args),
     /// Throw-away issuer, tokens, certificates and echo service. NOT FOR PRODUCTION.
     #[command(subcommand)]
     Dev(dev::DevCommand),
@@ -43,7 +43,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Serve(args) => serve::run(args).await,
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(args).await,
-        Command::Schema => schema::run(),
+        Command::Schema(args) => schema::run(&args),
         Command::Dev(command) => exit::of(dev::run(command).await),
     }
 }

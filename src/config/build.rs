@@ -10,7 +10,7 @@ use super::faults::Faults;
 use super::files::Files;
 use super::revocations::RevocationSettings;
 use super::settings::{Listen, ProcessSettings, Settings, Upstream};
-use super::{issuers, replay, revocations, sender, services, written};
+use super::{issuers, policies, replay, revocations, sender, services, written};
 use crate::authz::{Agent, AgentIndex, Agents, Ceiling, Check, Enforcement, SpiffeId, is_scope_token};
 
 /// Builds the settings. Faults land in `faults`; with any, the result is not to be used.
@@ -21,10 +21,11 @@ pub(super) fn build(
     warnings: &mut Faults,
 ) -> Option<Settings> {
     let process = process(config, files, faults, warnings);
-    let issuers = issuers::build(&config.issuers, files, faults, warnings);
+    let issuers = issuers::build(config, files, faults, warnings);
     let agents = agents(config, faults);
     let names = AgentNames::new(&agents);
     let services = services::build(config, &names, faults, warnings);
+    let policies = policies::build(config, &services, files, faults);
     let enforcement = enforcement(config, warnings);
     Some(Settings {
         revision: Arc::from(""),
@@ -36,6 +37,7 @@ pub(super) fn build(
         issuers,
         agents: Arc::new(agents),
         services,
+        policies,
         enforcement,
         forwarded_certificates: Arc::new(sender::forwarded_certificates(
             &config.forwarded_client_cert,
@@ -216,6 +218,8 @@ fn enforcement(config: &written::Config, warnings: &mut Faults) -> Enforcement {
             written::ObservableCheck::Sender => Check::Sender,
             written::ObservableCheck::StepUp => Check::StepUp,
             written::ObservableCheck::Scopes => Check::Scopes,
+            written::ObservableCheck::Approval => Check::Approval,
+            written::ObservableCheck::Policy => Check::Policy,
         };
         match mode {
             written::Mode::Enforce => enforcement,

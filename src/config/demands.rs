@@ -30,22 +30,35 @@ impl<'a> Classes<'a> {
         Self(&config.risk)
     }
 
-    /// What `route` asks for: what it says itself, else what its class says.
-    pub(super) fn of(&self, route: &written::Route, path: &str, faults: &mut Faults, warnings: &mut Faults) -> Demands {
-        let own = written::Demands {
-            sender_constrained: route.sender_constrained,
-            single_use: route.single_use,
-            max_token_age: route.max_token_age,
-            step_up: route.step_up.clone(),
+    /// What is asked for: by what stands `behind` a route, else by its class; then by the route, then by
+    /// the route's class, unless another took its place.
+    pub(super) fn of(
+        &self,
+        route: &written::Rule,
+        behind: Option<&written::Rule>,
+        approved: bool,
+        path: &str,
+        faults: &mut Faults,
+        warnings: &mut Faults,
+    ) -> Demands {
+        let own = behind.unwrap_or(route);
+        check(&own.demands(), path, faults);
+        let of_own = self.class(own.risk.as_deref(), path, faults);
+        let risk = own.risk.as_deref().or(route.risk.as_deref());
+        let class = if own.risk.is_some() { of_own } else { self.class(risk, path, &mut Faults::default()) };
+        let layers = match own.risk {
+            Some(_) => [own.demands(), class.clone(), route.demands()],
+            None => [own.demands(), route.demands(), class.clone()],
         };
-        check(&own, path, faults);
-        let class = self.class(route.risk.as_deref(), path, faults);
-        let built = built(&own, &class);
-        let of_class = self::built(&written::Demands::default(), &class);
-        if let (Some(risk), true) = (&route.risk, asks_for_less(&built, &of_class)) {
+        let built = built(&layers, approved);
+        let of_class = self::built(&[class], false);
+        if let (Some(risk), true) = (risk, asks_for_less(&built, &of_class)) {
             warnings.add(path, format_args!("asks for less than its class `{risk}`"));
         }
-        if route.risk.as_deref() == Some("destructive") && built.step_up.is_none() && !built.single_use {
+        if approved && !built.single_use {
+            warnings.add(path, "is approved for as often as the token is used: `single_use` is false");
+        }
+        if risk == Some("destructive") && built.step_up.is_none() && !built.single_use {
             warnings.add(
                 path,
                 "is destructive and asks neither for `step_up` nor for `single_use`: whoever can read may destroy, again and again",
@@ -67,13 +80,16 @@ impl<'a> Classes<'a> {
     }
 }
 
-fn built(own: &written::Demands, class: &written::Demands) -> Demands {
-    let sender = own.sender_constrained.or(class.sender_constrained);
-    let step_up = own.step_up.as_ref().or(class.step_up.as_ref());
+/// The first of `layers` that says something. An approval is of one action, so it is used once, unless
+/// one of them says otherwise.
+fn built(layers: &[written::Demands], approved: bool) -> Demands {
+    let sender = layers.iter().find_map(|layer| layer.sender_constrained);
+    let step_up = layers.iter().find_map(|layer| layer.step_up.as_ref());
+    let single_use = layers.iter().find_map(|layer| layer.single_use);
     Demands {
         sender_constrained: sender == Some(written::SenderConstrained::Required),
-        single_use: own.single_use.or(class.single_use).unwrap_or(false),
-        max_token_age: own.max_token_age.or(class.max_token_age).map(|span| span.0),
+        single_use: single_use.unwrap_or(approved),
+        max_token_age: layers.iter().find_map(|layer| layer.max_token_age).map(|span| span.0),
         step_up: step_up.map(|step_up| StepUp {
             acr_values: step_up.acr_values.iter().flatten().map(|acr| acr.as_str().into()).collect(),
             max_age: step_up.max_age.map(|span| span.0),

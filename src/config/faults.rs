@@ -25,6 +25,10 @@ impl Faults {
         self.0.push(Fault { path: path.to_string(), message: message.to_string() });
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn into_vec(self) -> Vec<Fault> {
         self.0
     }

@@ -10,7 +10,7 @@ use url::Url;
 use super::faults::Faults;
 use super::files::Files;
 use super::settings::{IssuerSettings, KeyLocation, KeySource, RemoteKeys};
-use super::written;
+use super::{policies, written};
 use crate::authz::{Algorithm, Issuer, KeySet, MAX_CLOCK_SKEW, Presence, ScopeClaim, Shape};
 
 /// A number no issuer had before, so that nothing remembered under other keys or settings counts.
@@ -20,25 +20,27 @@ pub(crate) fn next_generation() -> u64 {
 }
 
 pub(super) fn build(
-    written: &[written::Issuer],
+    config: &written::Config,
     files: &mut Files<'_>,
     faults: &mut Faults,
     warnings: &mut Faults,
 ) -> Vec<IssuerSettings> {
+    let kept = policies::claims(config).into_iter().map(|claim| claim.name).collect();
     let mut names = HashSet::new();
     let mut issuers = Vec::new();
-    for (at, issuer) in written.iter().enumerate() {
+    for (at, issuer) in config.issuers.iter().enumerate() {
         let path = format!("issuers[{at}]");
         if !names.insert(issuer.issuer.as_str()) {
             faults.add(&path, format_args!("`{}` is configured twice", issuer.issuer));
         }
-        issuers.extend(one(issuer, &path, files, faults, warnings));
+        issuers.extend(one(issuer, &kept, &path, files, faults, warnings));
     }
     issuers
 }
 
 fn one(
     written: &written::Issuer,
+    kept: &Arc<[Box<str>]>,
     path: &str,
     files: &mut Files<'_>,
     faults: &mut Faults,
@@ -103,6 +105,7 @@ fn one(
             client_id: presence(written::OptionalClaim::ClientId),
             token_id: presence(written::OptionalClaim::Jti),
             issued_at: presence(written::OptionalClaim::Iat),
+            named: Arc::clone(kept),
         },
         max_lifetime: written.max_lifetime.0,
         clock_skew,

@@ -10,9 +10,12 @@ mod faults;
 mod files;
 mod issuers;
 mod parse;
+mod policies;
 mod replay;
 mod resource;
 mod revocations;
+mod routes;
+mod rules;
 mod sender;
 mod services;
 mod settings;
@@ -33,12 +36,40 @@ pub use settings::{
 
 use self::faults::Faults;
 use self::files::Files;
+use crate::authz::PolicySchema;
 
 /// Reads the configuration `file` and every file it names, relative to its own folder.
 ///
 /// # Errors
 /// Every fault found, structure first: what its parts mean can only be told once they are there.
 pub fn load(file: &Path) -> Result<Settings, Vec<Fault>> {
+    let (text, files) = open(file)?;
+    read(&text, files)
+}
+
+/// The Cedar schema for the policies of the configuration `file`, whether or not those are good.
+///
+/// # Errors
+/// As [`load`], but for what is wrong with policies.
+pub fn policy_schema(file: &Path) -> Result<String, Vec<Fault>> {
+    let (text, mut files) = open(file)?;
+    let mut config: written::Config = parse::parse(&text)?;
+    let claims = policies::claims(&config);
+    config.policy = None;
+    let (mut faults, mut warnings) = (Faults::default(), Faults::default());
+    let settings = build::build(&config, &mut files, &mut faults, &mut warnings);
+    let text = settings.map(|settings| PolicySchema::of(&settings.services, &claims).to_cedar());
+    match text {
+        Some(Ok(text)) if faults.is_empty() => Ok(text),
+        Some(Err(error)) => {
+            faults.add("policy", error);
+            Err(faults.into_vec())
+        }
+        Some(Ok(_)) | None => Err(faults.into_vec()),
+    }
+}
+
+fn open(file: &Path) -> Result<(String, Files<'_>), Vec<Fault>> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut files = Files::new(folder);
     let mut faults = Faults::default();
@@ -48,11 +79,11 @@ pub fn load(file: &Path) -> Result<Settings, Vec<Fault>> {
         }
         return Err(faults.into_vec());
     };
-    let Ok(text) = std::str::from_utf8(&bytes) else {
+    let Ok(text) = String::from_utf8(bytes) else {
         faults.add("", "not UTF-8");
         return Err(faults.into_vec());
     };
-    read(text, files)
+    Ok((text, files))
 }
 
 /// As [`load`], from text instead of a file; the files it names are relative to `folder`.

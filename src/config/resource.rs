@@ -72,7 +72,9 @@ fn derived_url(audience: &str) -> Option<Url> {
 
 /// RFC 9728 section 2. Members without a value are left out, as section 3.2 asks.
 fn document(config: &written::Config, written: &written::Service) -> String {
-    let scopes: BTreeSet<_> = written.routes.iter().flat_map(|route| &route.scopes).collect();
+    let rules: Vec<_> = written.routes.iter().flat_map(written::Route::rules).collect();
+    let scopes: BTreeSet<_> = rules.iter().flat_map(|rule| &rule.scopes).collect();
+    let approvals: BTreeSet<_> = rules.iter().filter_map(|rule| Some(&rule.approval.as_ref()?.kind)).collect();
     let issuers: Vec<_> = config.issuers.iter().map(|issuer| &issuer.issuer).collect();
     // Where no URL is known no proof can be for it.
     let dpop =
@@ -88,6 +90,7 @@ fn document(config: &written::Config, written: &written::Service) -> String {
     if let Some(members) = document.as_object_mut() {
         let optional = [
             ("scopes_supported", json!(scopes), !scopes.is_empty()),
+            ("authorization_details_types_supported", json!(approvals), !approvals.is_empty()),
             ("dpop_signing_alg_values_supported", json!(algorithms), dpop),
         ];
         members

@@ -10,7 +10,7 @@ use url::Url;
 use super::faults::Fault;
 use super::revocations::RevocationSettings;
 use super::sender::ProofSettings;
-use crate::authz::{Agents, Enforcement, ForwardedCertificates, Issuer, Services};
+use crate::authz::{Agents, Enforcement, ForwardedCertificates, Issuer, Policies, Services};
 
 /// A configuration that can be served.
 #[derive(Debug)]
@@ -22,6 +22,7 @@ pub struct Settings {
     pub issuers: Vec<IssuerSettings>,
     pub agents: Arc<Agents>,
     pub services: Services,
+    pub policies: Option<Arc<Policies>>,
     pub enforcement: Enforcement,
     pub forwarded_certificates: Arc<ForwardedCertificates>,
     pub revocations: Option<RevocationSettings>,

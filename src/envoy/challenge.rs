@@ -2,13 +2,18 @@
 
 use std::fmt::Write as _;
 
-use crate::authz::{Algorithm, Answer, Findings, Reason, Scheme, StepUp};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+
+use crate::authz::{Algorithm, Answer, Findings, Object, Reason, Scheme, StepUp};
 
 /// The challenges, one a scheme, built from constants and from the operator's own names; nothing of
 /// the token or the request is ever echoed.
 ///
 /// Parameters, each at most once (RFC 6750 section 3): `realm` where no metadata URL is known,
-/// `error`, `error_description`, `scope`, `acr_values` and `max_age` (RFC 9470 section 3), `algs` of
+/// `error`, `error_description`, `scope`, `acr_values` and `max_age` (RFC 9470 section 3),
+/// `authorization_remediation`, `algs` of
 /// DPoP (RFC 9449 section 7.1), `resource_metadata` (RFC 9728 section 5.1).
 #[must_use]
 pub fn www_authenticate(reason: Reason, findings: &Findings, proof_algorithms: &[Algorithm]) -> Vec<String> {
@@ -18,7 +23,13 @@ pub fn www_authenticate(reason: Reason, findings: &Findings, proof_algorithms: &
     let dpop = findings.service.as_ref().is_none_or(|service| !service.external_urls.is_empty());
     let used = findings.scheme.unwrap_or(Scheme::Bearer);
     match answer {
-        Answer::AccessDenied | Answer::Unavailable => Vec::new(),
+        Answer::AccessDenied
+        | Answer::Unavailable
+        | Answer::ContentTooLarge
+        | Answer::UnsupportedMediaType
+        | Answer::MethodNotAllowed => Vec::new(),
+        // What is wrong with the body is no matter of the credentials.
+        Answer::InvalidRequest if is_of_body(reason) => Vec::new(),
         Answer::NoCredential if dpop => vec![write(Scheme::Bearer, None), write(Scheme::Dpop, None)],
         Answer::NoCredential => vec![write(Scheme::Bearer, None)],
         // RFC 9449 section 7.2: the token is refused as Bearer, and DPoP is named as the way.
@@ -35,9 +46,30 @@ pub fn www_authenticate(reason: Reason, findings: &Findings, proof_algorithms: &
         Answer::InvalidProof => vec![write(Scheme::Dpop, Some("invalid_dpop_proof"))],
         Answer::UseNonce => vec![write(Scheme::Dpop, Some("use_dpop_nonce"))],
         Answer::InsufficientUserAuthentication => vec![write(used, Some("insufficient_user_authentication"))],
+        Answer::InsufficientAuthorization => vec![write(used, Some("insufficient_authorization"))],
         Answer::InsufficientScope => vec![write(used, Some("insufficient_scope"))],
         Answer::ActorUnauthorized => vec![write(used, Some("actor_unauthorized"))],
     }
+}
+
+fn is_of_body(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::BodyMissing
+            | Reason::BodyMalformed
+            | Reason::CallBatched
+            | Reason::CallMalformed
+            | Reason::ParamsMalformed
+            | Reason::HeaderMismatch
+            | Reason::RevisionUnsupported
+            | Reason::ArgumentInvalid
+    )
+}
+
+/// What is to be approved, as draft-ietf-oauth-rar-metadata-remediation puts it into a challenge:
+/// base64url of a JSON object. Without an `authorization_reference`: the token will be good for once.
+fn remediation(wanted: &Object) -> String {
+    URL_SAFE_NO_PAD.encode(json!({ "authorization_details": [wanted] }).to_string())
 }
 
 fn challenge(
@@ -49,7 +81,7 @@ fn challenge(
 ) -> String {
     let mut challenge = Challenge::new(scheme);
     let service = findings.service.as_deref();
-    let route = findings.route.as_deref();
+    let rule = findings.rule.as_deref();
     let metadata = service.and_then(|service| service.metadata.as_ref());
     if metadata.is_none() {
         challenge.parameter("realm", service.map_or("hopgate", |service| &service.name));
@@ -60,17 +92,25 @@ fn challenge(
     }
     match reason.answer() {
         Answer::NoCredential | Answer::InsufficientScope => {
-            let scopes = route.map(|route| route.scopes.join(" ")).filter(|scopes| !scopes.is_empty());
+            let scopes = rule.map(|rule| rule.scopes.join(" ")).filter(|scopes| !scopes.is_empty());
             if let Some(scopes) = scopes {
                 challenge.parameter("scope", &scopes);
             }
         }
         Answer::InsufficientUserAuthentication => {
-            if let Some(rule) = route.and_then(|route| route.step_up.as_ref()) {
-                challenge.step_up(rule);
+            if let Some(step_up) = rule.and_then(|rule| rule.step_up.as_ref()) {
+                challenge.step_up(step_up);
+            }
+        }
+        Answer::InsufficientAuthorization => {
+            if let Some(wanted) = &findings.approval {
+                challenge.parameter("authorization_remediation", &remediation(wanted));
             }
         }
         Answer::InvalidRequest
+        | Answer::ContentTooLarge
+        | Answer::UnsupportedMediaType
+        | Answer::MethodNotAllowed
         | Answer::InvalidToken
         | Answer::InvalidTokenUnlessProven
         | Answer::InvalidProof

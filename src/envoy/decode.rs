@@ -4,7 +4,7 @@
 use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
 
-use crate::authz::Request;
+use crate::authz::{Body, Field, Request};
 
 /// Headers to the service that only hopgate may set.
 pub const IDENTITY_PREFIX: &str = "x-hopgate-";
@@ -16,6 +16,7 @@ pub const SERVICE_EXTENSION: &str = "service";
 #[derive(Clone, Debug, Default)]
 pub struct Decoded<'a> {
     pub request: Request<'a>,
+    /// Whether Envoy answers it with a gRPC status.
     pub grpc: bool,
     /// `x-request-id`, the caller's word: for finding records, never for deciding.
     pub request_id: Option<&'a str>,
@@ -48,25 +49,55 @@ pub fn decode(message: &CheckRequest) -> Decoded<'_> {
     if let Some(http) = attributes.request.as_ref().and_then(|request| request.http.as_ref()) {
         decoded.request.method = &http.method;
         decoded.request.target = &http.path;
-        read_headers(http, &mut decoded);
+        let marker = read_headers(http, &mut decoded);
+        decoded.request.body = body(http, marker);
     }
     decoded
 }
 
-/// Headers come raw in `header_map` (`encode_raw_headers`) or joined in `headers`. Should both be
-/// filled, both are read: a credential in each is a repeated one.
-fn read_headers<'a>(http: &'a HttpRequest, decoded: &mut Decoded<'a>) {
-    for header in http.header_map.iter().flat_map(|map| &map.headers) {
-        // Envoy fills `raw_value`; a sender of the older form fills `value`.
-        let value = if header.raw_value.is_empty() { header.value.as_bytes() } else { &header.raw_value };
-        read_header(&header.key, value, decoded);
-    }
-    for (key, value) in &http.headers {
-        read_header(key, value.as_bytes(), decoded);
+/// The header by which Envoy says whether the body is whole; a client's own is dropped there.
+pub const BODY_MARKER: &str = "x-envoy-auth-partial-body";
+
+/// Only a body that Envoy marked as whole is one.
+fn body<'a>(http: &'a HttpRequest, marker: Field<'_>) -> Body<'a> {
+    match marker {
+        Field::Once(b"false") if !http.body.is_empty() => Body::Rewritten,
+        Field::Once(b"false") => Body::Whole(&http.raw_body),
+        Field::Once(b"true") => Body::CutOff,
+        Field::Absent | Field::Once(_) | Field::Repeated => Body::NotAttached,
     }
 }
 
-fn read_header<'a>(key: &'a str, value: &'a [u8], decoded: &mut Decoded<'a>) {
+/// Headers come raw in `header_map` (`encode_raw_headers`) or joined in `headers`. Should both be
+/// filled, both are read: a credential in each is a repeated one. Gives the marker of the body.
+fn read_headers<'a>(http: &'a HttpRequest, decoded: &mut Decoded<'a>) -> Field<'a> {
+    let mut marker = Field::Absent;
+    for header in http.header_map.iter().flat_map(|map| &map.headers) {
+        // Envoy fills `raw_value`; a sender of the older form fills `value`.
+        let value = if header.raw_value.is_empty() { header.value.as_bytes() } else { &header.raw_value };
+        read_header(&header.key, value, decoded, &mut marker);
+    }
+    for (key, value) in &http.headers {
+        read_header(key, value.as_bytes(), decoded, &mut marker);
+    }
+    marker
+}
+
+fn read_header<'a>(key: &'a str, value: &'a [u8], decoded: &mut Decoded<'a>, marker: &mut Field<'a>) {
+    let headers = &mut decoded.request.headers;
+    let repeated = [
+        ("content-type", &mut headers.content_type),
+        ("content-encoding", &mut headers.content_encoding),
+        ("content-length", &mut headers.content_length),
+        ("mcp-protocol-version", &mut headers.mcp_revision),
+        ("mcp-method", &mut headers.mcp_method),
+        ("mcp-name", &mut headers.mcp_name),
+        ("a2a-version", &mut headers.a2a_version),
+        (BODY_MARKER, marker),
+    ];
+    if let Some((_, field)) = repeated.into_iter().find(|(name, _)| key.eq_ignore_ascii_case(name)) {
+        *field = field.and(value);
+    }
     if key.eq_ignore_ascii_case("authorization") {
         decoded.request.authorization = decoded.request.authorization.and(value);
     } else if key.eq_ignore_ascii_case("dpop") {

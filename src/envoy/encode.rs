@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use super::challenge::www_authenticate;
 use super::decode::Decoded;
+use super::json_rpc;
 use crate::audit::{Decided, Receipt, clean, named};
 use crate::authz::{Actor, Algorithm, Answer, Findings, Metadata, Permit, Reason, Trail, VerifiedToken};
 use crate::config::Upstream;
@@ -79,7 +80,8 @@ pub fn deny(reason: Reason, told: Told<'_>, grpc: bool) -> CheckResponse {
         format!("{}: {} (decision {})", answer.error, reason.description(), told.decision_id)
     } else {
         headers.push(header("content-type", "application/json".to_owned()));
-        Body { error: answer.error, error_description: reason.description(), decision_id: told.decision_id }.to_json()
+        let body = Body { error: answer.error, error_description: reason.description(), decision_id: told.decision_id };
+        json_rpc::dressed(reason, told.findings.operation.as_ref(), &body)
     };
     if grpc && reason.answer() == Answer::InvalidRequest {
         // Envoy would make INTERNAL (13) of a 400; this is INVALID_ARGUMENT.
@@ -91,6 +93,9 @@ pub fn deny(reason: Reason, told: Told<'_>, grpc: bool) -> CheckResponse {
     }
     if let (Answer::UseNonce, Some(nonce)) = (reason.answer(), &told.findings.nonce) {
         headers.push(header("dpop-nonce", nonce.as_ref().to_owned()));
+    }
+    if reason.answer() == Answer::MethodNotAllowed {
+        headers.push(header("allow", "POST".to_owned()));
     }
     if reason.answer() == Answer::Unavailable {
         headers.push(header("retry-after", "1".to_owned()));
@@ -129,17 +134,10 @@ pub fn describe(_: &Receipt, metadata: &Metadata, told: Told<'_>) -> CheckRespon
 
 /// The body of a refusal, for programs and for whoever reads it.
 #[derive(Serialize)]
-struct Body<'a> {
-    error: &'static str,
-    error_description: &'static str,
-    decision_id: &'a str,
-}
-
-impl Body<'_> {
-    fn to_json(&self) -> String {
-        // Three short strings can't fail to be written; without a body the refusal still stands.
-        serde_json::to_string(self).unwrap_or_default()
-    }
+pub(super) struct Body<'a> {
+    pub(super) error: &'static str,
+    pub(super) error_description: &'static str,
+    pub(super) decision_id: &'a str,
 }
 
 /// How an answer is said: HTTP status, the code in `google.rpc.Status` (never 0), `error` in the
@@ -154,11 +152,15 @@ impl Wire {
     const fn of(answer: Answer) -> Self {
         let (http_status, rpc_code, error) = match answer {
             Answer::InvalidRequest => (400, 3, "invalid_request"),
+            Answer::ContentTooLarge => (413, 3, "invalid_request"),
+            Answer::UnsupportedMediaType => (415, 3, "invalid_request"),
+            Answer::MethodNotAllowed => (405, 3, "invalid_request"),
             Answer::NoCredential => (401, 16, "unauthorized"),
             Answer::InvalidToken | Answer::InvalidTokenUnlessProven => (401, 16, "invalid_token"),
             Answer::InvalidProof => (401, 16, "invalid_dpop_proof"),
             Answer::UseNonce => (401, 16, "use_dpop_nonce"),
             Answer::InsufficientUserAuthentication => (401, 16, "insufficient_user_authentication"),
+            Answer::InsufficientAuthorization => (401, 16, "insufficient_authorization"),
             Answer::InsufficientScope => (403, 7, "insufficient_scope"),
             Answer::ActorUnauthorized => (403, 7, "actor_unauthorized"),
             Answer::AccessDenied => (403, 7, "access_denied"),
@@ -235,6 +237,7 @@ fn appended(key: &str, value: String) -> HeaderValueOption {
 /// The decision for Envoy's own access log: `%DYNAMIC_METADATA(envoy.filters.http.ext_authz:…)%`.
 fn metadata(decided: Decided, told: Told<'_>) -> Struct {
     let refused = decided.reason();
+    let operation = told.findings.operation.as_ref();
     let claims = told.findings.token.verified().map(VerifiedToken::claims);
     let actor = claims.and_then(|claims| claims.act.actors().first().map(|actor| named(actor, &claims.issuer)));
     let would_deny = told.trail.would_refuse().map(Reason::code).collect::<Vec<_>>().join(",");
@@ -246,6 +249,8 @@ fn metadata(decided: Decided, told: Told<'_>) -> Struct {
         ("would_deny", Some(would_deny).filter(|codes| !codes.is_empty()).map(Cow::Owned)),
         ("service", told.findings.service.as_ref().map(|service| Cow::Borrowed(service.name.as_ref()))),
         ("route", told.findings.route.as_ref().map(|route| Cow::Borrowed(route.name.as_ref()))),
+        ("operation", operation.map(|operation| clean(&operation.method)).filter(|method| !method.is_empty())),
+        ("operation_name", operation.and_then(|operation| operation.name.as_deref()).map(clean)),
         ("subject", claims.map(|claims| clean(&claims.subject))),
         ("client_id", claims.and_then(|claims| claims.client_id.as_deref()).map(clean)),
         ("actor", actor),

@@ -7,6 +7,7 @@
 pub mod challenge;
 pub mod decode;
 pub mod encode;
+mod json_rpc;
 mod patience;
 mod seal;
 mod service;

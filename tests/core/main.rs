@@ -2,10 +2,15 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::arithmetic_side_effects, reason = "tests")]
 
+mod a2a;
+mod approval;
+mod body;
 mod chain_properties;
 mod config_faults;
 mod frozen_names;
+mod mcp;
 mod observe;
+mod policy;
 mod redis;
 mod replay_battery;
 mod support;

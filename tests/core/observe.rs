@@ -48,5 +48,8 @@ fn checks_marked_always_can_not_be_observed() {
         assert_eq!(mode == Mode::Observe, check.can_observe(), "{check}");
     }
     let observable: Vec<_> = Check::ALL.into_iter().filter(|check| check.can_observe()).map(Check::name).collect();
-    assert_eq!(observable, ["audience", "revocation", "delegation", "caller", "sender", "scopes", "step_up"]);
+    assert_eq!(
+        observable,
+        ["audience", "revocation", "delegation", "caller", "sender", "scopes", "step_up", "approval", "policy"]
+    );
 }

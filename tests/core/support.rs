@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, LazyLock};
 
-use hopgate::authz::{self, Evaluation, Field, Outcome, Reason, Request, UnixTime, VerifiedTokens};
-use hopgate::config;
+use hopgate::authz::{
+    self, Body, Evaluation, Field, Outcome, ProtocolHeaders, Reason, Request, UnixTime, VerifiedTokens,
+};
+use hopgate::config::{self, Fault, Settings};
 use hopgate::dev::keys::SigningKey;
 use hopgate::dev::mint::TokenBuilder;
 use hopgate::live::State;
@@ -41,11 +43,97 @@ $extra
 "#;
 
 pub(crate) fn state(delegation: &str, extra: &str) -> State {
+    state_of(&CONFIG.replace("$delegation", delegation).replace("$extra", extra), &[])
+}
+
+/// The state of a configuration whose one issuer has [`KEY`] in `jwks.json`, with `files` beside it.
+pub(crate) fn state_of(config: &str, files: &[(&str, &str)]) -> State {
+    let settings = load(config, files).unwrap_or_else(|faults| panic!("{faults:#?}"));
+    State::first(&settings, Arc::new(VerifiedTokens::with_capacity(100))).expect("randomness")
+}
+
+pub(crate) fn load(config: &str, files: &[(&str, &str)]) -> Result<Settings, Vec<Fault>> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("jwks.json"), KEY.jwks().to_string()).unwrap();
-    let text = CONFIG.replace("$delegation", delegation).replace("$extra", extra);
-    let settings = config::load_text(&text, folder.path()).unwrap_or_else(|faults| panic!("{faults:?}"));
-    State::first(&settings, Arc::new(VerifiedTokens::with_capacity(100))).expect("randomness")
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    config::load_text(config, folder.path())
+}
+
+/// One call with a body, as an edge would describe it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ask {
+    pub(crate) method: &'static str,
+    pub(crate) path: String,
+    pub(crate) token: Option<String>,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Option<Vec<u8>>,
+}
+
+impl Ask {
+    pub(crate) fn get(path: &str) -> Self {
+        Self { method: "GET", path: path.to_owned(), ..Self::default() }
+    }
+
+    pub(crate) fn json(path: &str, body: impl AsRef<[u8]>) -> Self {
+        let headers = vec![("content-type", "application/json".to_owned())];
+        Self { method: "POST", path: path.to_owned(), headers, body: Some(body.as_ref().to_vec()), ..Self::default() }
+    }
+
+    /// Sets a header, in place of one that is there.
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.retain(|(known, _)| *known != name);
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.headers.retain(|(known, _)| *known != name);
+        self
+    }
+
+    pub(crate) fn token(mut self, token: &TokenBuilder) -> Self {
+        self.token = Some(token.sign(&KEY).unwrap());
+        self
+    }
+
+    pub(crate) fn of(&self, state: &State) -> Evaluation {
+        let field = |name: &str| {
+            let mut lines = self.headers.iter().filter(|(known, _)| *known == name);
+            lines.try_fold(Field::Absent, |field, (_, value)| Some(field.and(value.as_bytes()))).unwrap_or_default()
+        };
+        let authorization = self.token.as_ref().map(|token| format!("Bearer {token}"));
+        let request = Request {
+            method: self.method,
+            target: &self.path,
+            authorization: authorization.as_ref().map_or(Field::Absent, |value| Field::Once(value.as_bytes())),
+            body: self.body.as_deref().map_or(Body::NotAttached, Body::Whole),
+            headers: ProtocolHeaders {
+                content_type: field("content-type"),
+                content_encoding: field("content-encoding"),
+                content_length: field("content-length"),
+                mcp_revision: field("mcp-protocol-version"),
+                mcp_method: field("mcp-method"),
+                mcp_name: field("mcp-name"),
+                a2a_version: field("a2a-version"),
+            },
+            ..Request::default()
+        };
+        authz::evaluate(&state.snapshot, &request, UnixTime::from_secs(NOW))
+    }
+
+    /// Why it is refused; one that only waits for a claim is not.
+    pub(crate) fn refused(&self, state: &State) -> Option<Reason> {
+        refused(self.of(state).outcome)
+    }
+}
+
+fn refused(outcome: Outcome) -> Option<Reason> {
+    match outcome {
+        Outcome::Refused(reason) => Some(reason),
+        Outcome::Permitted(_) | Outcome::MustClaim(_) | Outcome::Described => None,
+    }
 }
 
 /// A token that the default rules let pass, but for its chain.
@@ -70,9 +158,5 @@ pub(crate) fn ask(state: &State, method: &str, path: &str, token: &str, peer: Op
 
 /// Why `GET /invoices` with `token` is refused, if it is.
 pub(crate) fn refusal(state: &State, token: &TokenBuilder) -> Option<Reason> {
-    let evaluation = ask(state, "GET", "/invoices", &token.sign(&KEY).unwrap(), None);
-    match evaluation.outcome {
-        Outcome::Refused(reason) => Some(reason),
-        Outcome::Permitted(_) | Outcome::MustClaim(_) | Outcome::Described => None,
-    }
+    refused(ask(state, "GET", "/invoices", &token.sign(&KEY).unwrap(), None).outcome)
 }

@@ -9,11 +9,11 @@ use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use crate::envoy::decode::SERVICE_EXTENSION;
+use crate::envoy::decode::{BODY_MARKER, SERVICE_EXTENSION};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RequestArgs {
-    /// The request as YAML or JSON: method, path, headers, peer, certificate (PEM), service. Flags override it.
+    /// The request as YAML or JSON: method, path, headers, body, peer, certificate (PEM), service. Flags override it.
     #[arg(long, value_name = "FILE")]
     request: Option<PathBuf>,
     /// HTTP method.
@@ -28,6 +28,9 @@ pub(super) struct RequestArgs {
     /// Short for the header `authorization: Bearer TOKEN`.
     #[arg(long)]
     token: Option<String>,
+    /// The body, as text; from a file as `@FILE`.
+    #[arg(long, value_name = "TEXT|@FILE")]
+    body: Option<String>,
     /// Identity of the mTLS peer.
     #[arg(long, value_name = "SPIFFE_ID")]
     peer: Option<String>,
@@ -46,6 +49,7 @@ struct Written {
     method: String,
     path: String,
     headers: BTreeMap<String, OneOrMany>,
+    body: Option<String>,
     peer: String,
     certificate: String,
     service: Option<String>,
@@ -91,6 +95,17 @@ impl RequestArgs {
                 std::fs::read_to_string(&file).map_err(|error| format!("can't read `{}`: {error}", file.display()))?
             }
         };
+        let body = match self.body.or(written.body) {
+            None => None,
+            Some(body) => match body.strip_prefix('@') {
+                None => Some(body.into_bytes()),
+                Some(file) => Some(std::fs::read(file).map_err(|error| format!("can't read `{file}`: {error}"))?),
+            },
+        };
+        if body.is_some() {
+            // As Envoy marks one that it handed over whole.
+            headers.push((BODY_MARKER.to_owned(), "false".to_owned()));
+        }
         let service = self.service.or(written.service);
         let headers = headers.into_iter().map(|(key, value)| HeaderValue {
             key,
@@ -101,6 +116,7 @@ impl RequestArgs {
             method: self.method.unwrap_or(written.method),
             path: self.path.unwrap_or(written.path),
             header_map: Some(HeaderMap { headers: headers.collect() }),
+            raw_body: body.unwrap_or_default(),
             ..HttpRequest::default()
         };
         Ok(CheckRequest {

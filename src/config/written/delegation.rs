@@ -31,6 +31,21 @@ pub struct Delegation {
     pub pairs: Option<Vec<Pair>>,
 }
 
+impl Delegation {
+    /// What this says, and where it says nothing, what `below` says.
+    pub(crate) fn over(&self, below: &Self) -> Self {
+        Self {
+            max_depth: self.max_depth.or(below.max_depth),
+            require_actor: self.require_actor.or(below.require_actor),
+            bind_caller: self.bind_caller.or(below.bind_caller),
+            actors: self.actors.as_ref().or(below.actors.as_ref()).cloned(),
+            prior_actors: self.prior_actors.as_ref().or(below.prior_actors.as_ref()).cloned(),
+            unrestricted_prior_actors: self.unrestricted_prior_actors.or(below.unrestricted_prior_actors),
+            pairs: self.pairs.as_ref().or(below.pairs.as_ref()).cloned(),
+        }
+    }
+}
+
 /// A person and the agent that may act for them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

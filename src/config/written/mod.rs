@@ -2,7 +2,9 @@
 //! them, a test freezes them.
 
 mod delegation;
+mod policy;
 mod replay;
+mod route;
 mod sender;
 
 use std::collections::BTreeMap;
@@ -12,7 +14,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use self::delegation::{BindCaller, Delegation, Pair};
+pub use self::policy::Policy;
 pub use self::replay::{Redis, Replay, ReplayStore};
+pub use self::route::{A2aMatch, Approval, BodyKind, ClientType, Match, McpMatch, McpRevision, Route, Rule, ValueType};
 pub use self::sender::{Demands, Dpop, ForwardedClientCert, RevocationsFile, SenderConstrained, StepUp};
 use super::span::Span;
 
@@ -42,6 +46,9 @@ pub struct Config {
     /// The services protected by this hopgate, usually one.
     #[schemars(length(min = 1))]
     pub services: Vec<Service>,
+    /// Request-level rules, in Cedar.
+    #[serde(default)]
+    pub policy: Option<Policy>,
     #[serde(default)]
     pub upstream: Upstream,
     #[serde(default)]
@@ -177,47 +184,6 @@ pub struct Service {
     pub routes: Vec<Route>,
 }
 
-/// One thing that may be called.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Route {
-    #[schemars(length(min = 1))]
-    pub name: String,
-    #[serde(rename = "match")]
-    pub matches: Match,
-    /// Scopes the token must hold, all of them.
-    #[serde(default)]
-    pub scopes: Vec<String>,
-    /// Its class of action: `read`, `write`, `destructive`, or one of the top-level `risk`.
-    #[serde(default)]
-    pub risk: Option<String>,
-    /// As in `risk`; what is left out here is taken from the class.
-    #[serde(default)]
-    pub sender_constrained: Option<SenderConstrained>,
-    /// As in `risk`.
-    #[serde(default)]
-    pub single_use: Option<bool>,
-    /// As in `risk`.
-    #[serde(default)]
-    pub max_token_age: Option<Span>,
-    /// As in `risk`.
-    #[serde(default)]
-    pub step_up: Option<StepUp>,
-    #[serde(default)]
-    pub delegation: Delegation,
-}
-
-/// `method` or `methods`, and a path template such as `/invoices/{id}` or `/files/{*rest}`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Match {
-    #[serde(default)]
-    pub method: Option<String>,
-    #[serde(default)]
-    pub methods: Option<Vec<String>>,
-    pub path: String,
-}
-
 /// What the service behind Envoy gets to see.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -304,6 +270,8 @@ pub enum ObservableCheck {
     Scopes,
     #[serde(rename = "step_up")]
     StepUp,
+    Approval,
+    Policy,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
