@@ -53,10 +53,7 @@ fn envoy_accepts_every_switch() {
             sanitize_client_cert: false,
         },
         routes: vec![
-            Route {
-                request_body: Some(RequestBody::default()),
-                ..Route::to(service.clone()).under("/mcp").context("service", "tools")
-            },
+            Route { unbuffered: true, ..Route::to(service.clone()).under("/mcp").context("service", "tools") },
             Route { unchecked: true, ..Route::respond(200, "ok").under("/healthz") },
             Route::to(service.clone()),
         ],
