@@ -16,6 +16,7 @@ fn routes() -> Value {
                 "SendMessage": { "scopes": ["tasks:send"] },
                 "SendStreamingMessage": { "scopes": ["tasks:send"] },
                 "GetTask": { "scopes": ["tasks:read"] },
+                "SubscribeToTask": { "scopes": ["tasks:read"] },
                 "CancelTask": { "scopes": ["tasks:cancel"] },
             },
         },
@@ -87,12 +88,13 @@ async fn a_client_gets_what_its_token_is_for(binding: &str) {
             ["GetTask", "$task"],
             ["SendStreamingMessage", "dogs"],
             ["SendMessage", "wait"],
+            ["SubscribeToTask", "$task"],
             ["GetExtendedAgentCard"],
             ["CancelTask", "$task"],
         ]);
         let lines = reports.play(binding, version, &steps);
         let error = |line: usize| lines[line]["error"]["message"].as_str().unwrap_or_default().to_owned();
-        let refused = [(1, 401), (2, 403), (4, 403), (8, 403)];
+        let refused = [(1, 401), (2, 403), (4, 403), (9, 403)];
         for (line, status) in refused {
             assert_eq!(lines[line]["error"]["type"], "A2AClientError", "{:#}", lines[line]);
             assert!(error(line).starts_with(&said(binding, version, status)), "{:#}", lines[line]);
@@ -104,7 +106,9 @@ async fn a_client_gets_what_its_token_is_for(binding: &str) {
         assert_eq!(lines[5]["result"][0]["artifacts"][0]["parts"][0]["text"], "report on cats", "{:#}", lines[5]);
         let streamed = lines[6]["result"].to_string();
         assert!(streamed.contains("report on dogs") && streamed.contains("TASK_STATE_COMPLETED"), "{:#}", lines[6]);
-        assert_eq!(lines[9]["result"][0]["status"]["state"], "TASK_STATE_CANCELED", "{:#}", lines[9]);
+        let state = |line: &Value, pointer: &str| line["result"][0].pointer(pointer).cloned().unwrap_or_default();
+        assert_eq!(state(&lines[8], "/task/status/state"), "TASK_STATE_INPUT_REQUIRED", "{:#}", lines[8]);
+        assert_eq!(state(&lines[10], "/status/state"), "TASK_STATE_CANCELED", "{:#}", lines[10]);
 
         if binding == "GRPC" {
             // Envoy puts the body of a refusal where gRPC has its message.
@@ -129,6 +133,7 @@ async fn a_client_gets_what_its_token_is_for(binding: &str) {
         "GetTask allow",
         "SendStreamingMessage allow",
         "SendMessage allow",
+        "SubscribeToTask allow",
         "GetExtendedAgentCard operation_unknown",
         "CancelTask allow",
     ];
