@@ -153,6 +153,23 @@ fn repeated_headers_are_kept_apart_only_when_raw() {
 }
 
 #[test]
+fn bodies_are_shown_to_authorization_byte_by_byte_but_for_the_routes_that_are_taken_out() {
+    let sockets = SocketDir::new().expect("a directory");
+    let recorder = Recorder::start(&sockets.path("check"));
+    let upload = Route { unbuffered: true, ..Route::respond(200, "in").under("/upload") };
+    let authz = ExtAuthz { request_body: Some(RequestBody::default()), ..ExtAuthz::at(sockets.path("check")) };
+    let envoy = start(Listener { routes: vec![upload, Route::respond(200, "in")], ..inbound(authz) });
+    let address = envoy.address("inbound").expect("the listener");
+    let body = b"no UTF-8: \xff".as_slice();
+    for (path, shown) in [("/mcp", body), ("/upload", b"")] {
+        let answer = ureq::post(format!("http://{address}{path}")).send(body).expect("allowed");
+        assert_eq!(answer.status(), 200);
+        let http = http(&recorder);
+        assert_eq!((http.raw_body.as_slice(), http.body.as_str()), (shown, ""), "{path}");
+    }
+}
+
+#[test]
 fn a_call_by_mtls_shows_authorization_who_calls_which_service() {
     let sockets = SocketDir::new().expect("a directory");
     let domain = TrustDomain::new("demo.local", sockets.root());
