@@ -9,9 +9,10 @@ help: ## This list
 build: ## The release binary, target/release/hopgate
 	cargo build --release --locked --bin hopgate
 
-test: ## All tests; fetches Envoy and an authorization server once, installs redis-server if missing
+test: ## All tests; fetches Envoy, an authorization server and the SDKs of MCP and A2A once, installs redis-server if missing
 	testbed/fetch-envoy.sh >/dev/null
-	testbed/fetch-authorization-server.sh
+	testbed/fetch-node-modules.sh authorization-server agents
+	testbed/fetch-agents.sh
 	testbed/install-tools.sh redis-server
 	cargo test --workspace --locked
 

@@ -1,16 +1,12 @@
 //! An authorization server and an OAuth client that are neither ours nor each other's: oidc-provider and oauth4webapi, in
 //! `testbed/authorization-server`.
 
-use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
-use crate::{Error, Service, fetch};
+use crate::program::{first_line, node, play, unreadable};
+use crate::{Error, Service};
 
-/// Far longer than starting Node or playing a scenario takes on two busy cores.
-const PATIENCE: Duration = Duration::from_secs(60);
+const FOLDER: &str = "authorization-server";
 
 /// A running authorization server on a loopback port of its own choice, and what its clients are called.
 #[derive(Debug)]
@@ -27,13 +23,12 @@ impl AuthorizationServer {
     /// # Errors
     /// When it can't be fetched or started.
     pub fn start(resources: &[&str], scopes: &[&str]) -> Result<Self, Error> {
-        fetch::run("fetch-authorization-server.sh")?;
         let config = json!({ "resources": resources, "scopes": scopes });
-        let mut service = Service::start("the authorization server", node("server.mjs", &config))?;
-        let line = service.wait_for_line(PATIENCE, |_| true)?;
-        let told: Value = serde_json::from_str(&line).unwrap_or_default();
+        let name = "the authorization server";
+        let mut service = Service::start(name, node(FOLDER, "server.mjs", &config)?)?;
+        let told = first_line(&mut service, name)?;
         let (Some(issuer), Some(clients)) = (told.get("issuer").and_then(Value::as_str), told.get("clients")) else {
-            return Err(unreadable("the authorization server", &line));
+            return Err(unreadable(name, &told.to_string()));
         };
         let (issuer, clients) = (issuer.to_owned(), clients.clone());
         let resources = resources.iter().map(|resource| (*resource).to_owned()).collect();
@@ -59,29 +54,12 @@ impl AuthorizationServer {
     /// # Errors
     /// When the client can't be started or gives up: its stderr says why.
     pub fn play(&self, scenario: &str) -> Result<Vec<Value>, Error> {
-        let name = format!("the scenario {scenario}");
         let config = json!({
             "scenario": scenario,
             "clients": self.clients,
             "resource": self.resources.first(),
             "elsewhere": self.resources.last(),
         });
-        let mut client = Service::start(name.as_str(), node("client.mjs", &config))?;
-        client.wait_for_line(PATIENCE, |line| line == r#"{"step":"end"}"#)?;
-        let read = |line: &String| serde_json::from_str(line).map_err(|_| unreadable(&name, line));
-        client.lines().iter().map(read).collect()
+        play(&format!("the scenario {scenario}"), node(FOLDER, "client.mjs", &config)?)
     }
-}
-
-fn node(script: &str, config: &Value) -> Command {
-    let testbed = Path::new(env!("CARGO_MANIFEST_DIR"));
-    // Fetched with the rest, by the script that `start` runs.
-    let mut command = Command::new(testbed.join("../.local/node/bin/node"));
-    let script = testbed.join("authorization-server").join(script);
-    command.arg(script).arg(config.to_string());
-    command
-}
-
-fn unreadable(name: &str, line: &str) -> Error {
-    Error::Unreadable { name: name.to_owned(), found: line.to_owned() }
 }

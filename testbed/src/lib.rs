@@ -1,5 +1,5 @@
-//! The real parts that hopgate's tests, demo and benches run against: Envoy, Redis, an authorization server,
-//! child processes, ports.
+//! The real parts that hopgate's tests, demo and benches run against: Envoy, Redis, an authorization server, servers and
+//! clients of MCP and A2A, child processes, ports.
 //!
 //! It knows nothing of hopgate, so that what it says about a running system is an outsider's view.
 //!
@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | an Envoy with a given filter chain | [`envoy::Config`], then [`envoy::Envoy::start`] |
 //! | an authorization server and a client that are not ours | [`AuthorizationServer`] |
+//! | an MCP server or an A2A agent, and clients, that are not ours | [`McpServer`], [`McpClient`], [`A2aAgent`] |
 //! | only to know whether Envoy accepts a config | [`envoy::validate`] |
 //! | a Redis server, to be stopped, starved and restarted | [`Redis`] |
 //! | a program under test: its stdout lines, stderr, CPU time, memory | [`Service`] |
@@ -26,17 +27,20 @@
 //! # }
 //! ```
 
+mod agents;
 mod authorization_server;
 pub mod envoy;
 mod error;
 mod fetch;
 mod lines;
 pub mod ports;
+mod program;
 mod redis;
 mod service;
 mod socket_dir;
 mod wait;
 
+pub use agents::{A2aAgent, McpClient, McpServer};
 pub use authorization_server::AuthorizationServer;
 pub use error::Error;
 pub use redis::Redis;

@@ -53,10 +53,7 @@ fn envoy_accepts_every_switch() {
             sanitize_client_cert: false,
         },
         routes: vec![
-            Route {
-                request_body: Some(RequestBody::default()),
-                ..Route::to(service.clone()).under("/mcp").context("service", "tools")
-            },
+            Route { unbuffered: true, ..Route::to(service.clone()).under("/mcp").context("service", "tools") },
             Route { unchecked: true, ..Route::respond(200, "ok").under("/healthz") },
             Route::to(service.clone()),
         ],
@@ -152,6 +149,23 @@ fn repeated_headers_are_kept_apart_only_when_raw() {
         let joined = http.headers.get("x-twice").cloned();
         let expected = if raw { (2, None) } else { (0, Some("one,two".to_owned())) };
         assert_eq!((kept, joined), expected);
+    }
+}
+
+#[test]
+fn bodies_are_shown_to_authorization_byte_by_byte_but_for_the_routes_that_are_taken_out() {
+    let sockets = SocketDir::new().expect("a directory");
+    let recorder = Recorder::start(&sockets.path("check"));
+    let upload = Route { unbuffered: true, ..Route::respond(200, "in").under("/upload") };
+    let authz = ExtAuthz { request_body: Some(RequestBody::default()), ..ExtAuthz::at(sockets.path("check")) };
+    let envoy = start(Listener { routes: vec![upload, Route::respond(200, "in")], ..inbound(authz) });
+    let address = envoy.address("inbound").expect("the listener");
+    let body = b"no UTF-8: \xff".as_slice();
+    for (path, shown) in [("/mcp", body), ("/upload", b"")] {
+        let answer = ureq::post(format!("http://{address}{path}")).send(body).expect("allowed");
+        assert_eq!(answer.status(), 200);
+        let http = http(&recorder);
+        assert_eq!((http.raw_body.as_slice(), http.body.as_str()), (shown, ""), "{path}");
     }
 }
 

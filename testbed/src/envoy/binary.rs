@@ -12,7 +12,7 @@ pub fn binary() -> Result<PathBuf, Error> {
     }
     let envoy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.local/envoy-1.40.0/envoy");
     if !envoy.is_file() {
-        fetch::run("fetch-envoy.sh")?;
+        fetch::run("fetch-envoy.sh", &[])?;
     }
     Ok(envoy)
 }

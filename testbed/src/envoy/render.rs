@@ -190,8 +190,8 @@ fn per_route_check(route: &Route) -> Option<Value> {
     if !route.context_extensions.is_empty() {
         put(&mut settings, "context_extensions", json!(route.context_extensions));
     }
-    if let Some(body) = &route.request_body {
-        put(&mut settings, "with_request_body", request_body(body));
+    if route.unbuffered {
+        put(&mut settings, "disable_request_body_buffering", json!(true));
     }
     (settings != json!({})).then(|| json!({ "@type": kind, "check_settings": settings }))
 }
