@@ -1,5 +1,7 @@
 //! hopgate as Envoy sees it, asked straight over its socket: the rules, case by case.
 
+// For `json!` of a whole record.
+#![recursion_limit = "256"]
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,

@@ -24,7 +24,7 @@ fn edited(changes: &[(&str, Value)]) -> String {
 fn a_good_configuration_is_said_to_be_good() {
     let (code, out, _) = check(&edited(&[]));
     assert_eq!(code, DONE, "{out}");
-    assert!(out.contains("good: 1 issuer(s), 3 agent(s), 1 service(s), 11 route(s), revision "), "{out}");
+    assert!(out.contains("good: 1 issuer(s), 3 agent(s), 1 service(s), 11 route(s), 0 policies, revision "), "{out}");
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn every_fault_of_meaning_is_reported_at_once_with_its_path() {
         "services[0].routes[0].match: found method `get`",
         "services[0].routes[3].match.path: found `/a/../b`",
         "services[0].routes[4].match.path: found `open2`",
-        "services[0].routes[5].match.path: `/invoices/{other}`",
+        "services[0].routes[5].match: `/invoices/{other}`",
         "services[0].routes[6].match: expected either `method` or a list of `methods`",
         "services[0].routes[7].delegation.pairs: `ghost`",
         "services[0].routes[8].delegation: `prior_actors` and `unrestricted_prior_actors` exclude each other",

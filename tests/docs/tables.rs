@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use envoy_types::pb::envoy::service::auth::v3::CheckResponse;
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
-use hopgate::authz::{Answer, Check, Findings, Outcome, Reason, Trail, VerifiedTokens};
+use hopgate::authz::{Answer, Check, Findings, Operation, Outcome, Protocol, Reason, RequestId, Trail, VerifiedTokens};
 use hopgate::config;
 use hopgate::envoy::decode::Decoded;
 use hopgate::envoy::encode::{self, Told};
@@ -18,7 +18,7 @@ use hopgate::metrics::Metrics;
 use serde_json::{Map, Value, json};
 
 use crate::fixture::{Fixture, written};
-use crate::page::{codes, table};
+use crate::page::{blocks_of, codes, table};
 use crate::record_schema;
 
 #[test]
@@ -133,11 +133,37 @@ fn identity_headers_and_metadata_are_listed() {
     let set: BTreeSet<_> = ok.headers.iter().filter_map(|o| o.header.as_ref()).map(|h| h.key.clone()).collect();
     assert_eq!(listed("docs/envoy.md", "header | value"), set);
 
-    let told =
-        Told { decision_id: "1", findings: &Findings::default(), trail: &Trail::default(), proof_algorithms: &[] };
+    let operation = Operation { name: Some("search".into()), ..json_rpc_call(Protocol::Mcp) };
+    let findings = Findings { operation: Some(operation), ..Findings::default() };
+    let told = Told { decision_id: "1", findings: &findings, trail: &Trail::default(), proof_algorithms: &[] };
     let refused = encode::deny(Reason::CallerNotActor, told, false);
     let names = |response: CheckResponse| response.dynamic_metadata.unwrap().fields.into_keys();
     assert_eq!(listed("docs/envoy.md", "name | value"), names(allowed).chain(names(refused)).collect());
+}
+
+#[test]
+fn a_refusal_to_json_rpc_is_as_shown() {
+    for block in blocks_of("json json-rpc") {
+        let shown: Value = serde_json::from_str(&block.text).unwrap();
+        let id = shown.pointer("/error/data/decision_id").and_then(Value::as_str).unwrap();
+        assert_eq!(shown, json_rpc_answer(Reason::ToolUnknown, Protocol::Mcp, id), "{}", block.place);
+    }
+}
+
+#[test]
+fn codes_of_json_rpc_are_listed_with_their_reasons() {
+    let rows = table("docs/decisions.md", "reason | MCP | A2A");
+    let unavailable = rows.last().unwrap();
+    for reason in Reason::ALL {
+        let row = rows.iter().find(|row| codes(row.first().unwrap()).contains(&reason.code()));
+        let row = if reason.answer() == Answer::Unavailable { Some(unavailable) } else { row };
+        for (column, protocol) in [(1, Protocol::Mcp), (2, Protocol::A2a)] {
+            let listed = row.map_or("-32010", |row| row.get(column).unwrap().as_str());
+            let code = json_rpc_answer(*reason, protocol, "1").pointer("/error/code").unwrap().to_string();
+            // A2A repeats nothing of its bodies in headers.
+            assert!(listed == code || listed == "–", "`{}` of {}: {code}", reason.code(), protocol.name());
+        }
+    }
 }
 
 #[test]
@@ -177,6 +203,22 @@ fn answer(reason: Reason) -> String {
     format!("{} `{}`", denied.status.unwrap().code, body.get("error").and_then(Value::as_str).unwrap())
 }
 
+/// A request whose `id` is 7.
+fn json_rpc_call(protocol: Protocol) -> Operation {
+    let id = Some(RequestId::Number(7.into()));
+    Operation { protocol, method: "tools/call".into(), id, json_rpc: true, ..Operation::default() }
+}
+
+/// The body of a refusal, for a caller that speaks JSON-RPC.
+fn json_rpc_answer(reason: Reason, protocol: Protocol, decision_id: &str) -> Value {
+    let findings = Findings { operation: Some(json_rpc_call(protocol)), ..Findings::default() };
+    let told = Told { decision_id, findings: &findings, trail: &Trail::default(), proof_algorithms: &[] };
+    let Some(HttpResponse::DeniedResponse(denied)) = encode::deny(reason, told, false).http_response else {
+        panic!("`{reason}` is no denial");
+    };
+    serde_json::from_str(&denied.body).unwrap()
+}
+
 /// An allow that has everything an answer can have: also something that is only observed.
 fn allowed() -> CheckResponse {
     let fixture = Fixture::new("enforcement: { audience: observe }");
@@ -199,7 +241,8 @@ pub(crate) struct FieldSchema {
     default: Option<Value>,
 }
 
-/// Every field that `hopgate schema` knows, `[]` for each item of a list. A route's `delegation` is the service's again.
+/// Every field that `hopgate schema` knows, `[]` for each item of a list. A route's `delegation` is the service's again, and
+/// what stands in a map (`tools`, `methods`, `risk` and the like) has the fields of a route again.
 pub(crate) fn schema_paths() -> BTreeMap<String, FieldSchema> {
     let root = config::schema().to_value();
     let mut found = BTreeMap::new();
@@ -252,6 +295,16 @@ fn with(path: &str, value: Option<Value>) -> String {
     if path.starts_with("replay.redis.") {
         let server = json!({ "store": "redis", "redis": { "url": "unix:///run/redis.sock" } });
         config.as_object_mut().unwrap().insert("replay".to_owned(), server);
+    }
+    // What goes only with something else.
+    if path.starts_with("policy.") {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("permit.cedar");
+        fs::write(&file, "permit(principal, action, resource);").unwrap();
+        config.as_object_mut().unwrap().insert("policy".to_owned(), json!({ "files": [file] }));
+    }
+    if path.contains(".match.a2a.") {
+        let agent = json!({ "name": "r", "match": { "a2a": { "json_rpc": "/" } }, "methods": { "GetTask": {} } });
+        *config.pointer_mut("/services/0/routes/0").unwrap() = agent;
     }
     let mut at = &mut config;
     let (parents, name) = path.rsplit_once('.').unwrap_or(("", path));

@@ -7,7 +7,7 @@ use crate::support::tokens::of;
 use crate::support::{AUDIENCE, Call, ISSUER, Plan, spiffe};
 
 /// Their names and order are API.
-const FIELDS: [&str; 38] = [
+const FIELDS: [&str; 43] = [
     "time",
     "decision",
     "reason",
@@ -21,6 +21,9 @@ const FIELDS: [&str; 38] = [
     "route",
     "risk",
     "protocol",
+    "operation",
+    "operation_name",
+    "tenant",
     "method",
     "path",
     "peer",
@@ -33,6 +36,7 @@ const FIELDS: [&str; 38] = [
     "delegation_depth",
     "audience",
     "jti",
+    "client_type",
     "token_id",
     "scheme",
     "bound_to",
@@ -40,6 +44,7 @@ const FIELDS: [&str; 38] = [
     "scopes_held",
     "acr",
     "auth_time",
+    "policies",
     "snapshot",
     "revocations",
     "duration_us",
@@ -50,7 +55,7 @@ const FIELDS: [&str; 38] = [
 ];
 
 fn fields_in_order(line: &str) -> Vec<String> {
-    // `serde_json::Value` sorts; this keeps the order of the line.
+    // Whether `serde_json::Value` sorts is up to what else is built; this keeps the order of the line.
     let mut names = Vec::new();
     let (mut depth, mut in_text, mut escaped, mut text) = (0, false, false, String::new());
     for c in line.chars() {
@@ -102,11 +107,12 @@ async fn the_record_of_an_allow_has_these_fields() {
             "decision": "allow", "reason": null, "check": null, "would_deny": [], "enforcement": "enforce",
             "trace_id": "0af7651916cd43dd8448eb211c80319c", "request_id": "r-1",
             "service": "invoices", "route": "list", "risk": null, "scheme": "Bearer", "bound_to": [], "revocations": null,
-            "protocol": "http", "method": "GET", "path": "/invoices",
+            "protocol": "http", "operation": null, "operation_name": null, "tenant": null, "method": "GET", "path": "/invoices",
             "peer": spiffe("planner"), "token_verified": true, "issuer": ISSUER, "subject": "alice",
             "client_id": "planner", "actor": "planner", "actor_chain": ["planner", "researcher"],
             "delegation_depth": 2, "audience": [AUDIENCE], "scopes_required": ["invoices:read"],
             "scopes_held": ["invoices:read", "invoices:refund"], "acr": "urn:mfa", "auth_time": 1000,
+            "client_type": "agent", "policies": [],
         })
     );
 }
@@ -133,10 +139,11 @@ async fn the_record_of_a_deny_holds_what_was_verified_by_then_and_marks_what_was
             "decision": "deny", "reason": "signature_invalid", "check": "token", "would_deny": [],
             "enforcement": "enforce", "trace_id": null, "request_id": null, "service": "invoices", "route": "list",
             "risk": null, "scheme": "Bearer", "bound_to": [], "revocations": null,
-            "protocol": "http", "method": "GET", "path": "/invoices", "peer": null, "token_verified": false,
+            "protocol": "http", "operation": null, "operation_name": null, "tenant": null,
+            "method": "GET", "path": "/invoices", "peer": null, "token_verified": false,
             "issuer": null, "subject": null, "client_id": null, "actor": null, "actor_chain": [],
             "delegation_depth": 0, "audience": [], "scopes_required": ["invoices:read"], "scopes_held": [],
-            "acr": null, "auth_time": null,
+            "acr": null, "auth_time": null, "client_type": null, "policies": [],
             "claimed": {
                 "issuer": ISSUER, "subject": "alice", "client_id": "planner", "actor": "planner",
                 "actor_chain": ["planner"], "delegation_depth": 1, "audience": [AUDIENCE],
