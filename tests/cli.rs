@@ -15,6 +15,7 @@ mod support;
 mod cli {
     mod check;
     mod explain;
+    mod explain_operations;
     mod usage;
 
     use std::process::Output;

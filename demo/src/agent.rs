@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use axum::routing::get;
 use axum::{Json, Router};
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -39,12 +40,19 @@ struct Running {
 /// Serves until the task is dropped.
 pub(crate) async fn serve(listener: TcpListener, agent: Agent) -> io::Result<()> {
     let running = Arc::new(Running { agent, http: Client::new() });
-    axum::serve(listener, Router::new().fallback(work).with_state(running)).await
+    let routes = Router::new().route("/.well-known/agent-card.json", get(card)).fallback(work);
+    axum::serve(listener, routes.with_state(running)).await
+}
+
+/// What an A2A client reads first, and everybody may.
+async fn card(State(running): State<Arc<Running>>, headers: HeaderMap) -> Json<Value> {
+    let id = running.agent.at_issuer.id();
+    Json(json!({ "name": id, "decision_id": told(&headers, "x-hopgate-decision-id") }))
 }
 
 /// Answers with who this agent was told is calling, and what the next hop answered.
 async fn work(State(running): State<Arc<Running>>, headers: HeaderMap) -> (StatusCode, Json<Value>) {
-    let told = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let told = |name| told(&headers, name);
     let token = told("authorization").and_then(|value| value.split_once(' ')).map(|(_, token)| token);
     let next = match token {
         Some(token) => running.ask_next(token).await.map_err(|fault| fault.to_string()),
@@ -59,6 +67,10 @@ async fn work(State(running): State<Arc<Running>>, headers: HeaderMap) -> (Statu
         "next": next.unwrap_or_else(Value::String),
     });
     (status, Json(answer))
+}
+
+fn told<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 impl Running {

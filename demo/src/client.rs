@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use testbed::envoy::Identity;
@@ -45,7 +45,7 @@ pub(crate) async fn call(
     folder: &Folder,
     address: SocketAddr,
     identity: Option<&Identity>,
-    request: Request<Empty<Bytes>>,
+    request: Request<Full<Bytes>>,
     expect_alert: bool,
 ) -> Result<Answer, Fault> {
     let called = timeout(PATIENCE, async {
@@ -90,7 +90,7 @@ async fn connect(
     Ok(TlsConnector::from(Arc::new(config)).connect(ServerName::from(address.ip()), stream).await?)
 }
 
-async fn send(tls: TlsStream<TcpStream>, request: Request<Empty<Bytes>>) -> Result<Response<Bytes>, Fault> {
+async fn send(tls: TlsStream<TcpStream>, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, Fault> {
     let io = TokioIo::new(tls);
     if request.version() == http::Version::HTTP_2 {
         let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;

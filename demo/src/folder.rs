@@ -17,6 +17,13 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use crate::Fault;
 use crate::names::{TRUST_DOMAIN, Workload};
 
+/// The files that `demo/config/invoices.yaml` names.
+pub(crate) const BESIDE_INVOICES: [(&str, &str); 3] = [
+    ("revoked.yaml", include_str!("../config/revoked.yaml")),
+    ("invoices.cedar", include_str!("../config/invoices.cedar")),
+    ("people.json", include_str!("../config/people.json")),
+];
+
 pub(crate) struct Folder {
     root: PathBuf,
     /// Unix sockets have paths of their own, because theirs may not be long.
@@ -42,7 +49,9 @@ impl Folder {
         };
         let folder = Self { root, sockets, _temporary: temporary };
         folder.write_certificates()?;
-        fs::write(folder.revoked(), include_str!("../config/revoked.yaml"))?;
+        for (name, text) in BESIDE_INVOICES {
+            fs::write(folder.path(name), text)?;
+        }
         Ok(folder)
     }
 

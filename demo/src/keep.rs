@@ -35,7 +35,7 @@ pub(crate) fn instructions(mesh: &Mesh) -> Result<String, Fault> {
         );
     }
     if let Some(raw) = mesh.invoices.raw {
-        let _ = writeln!(text, "            https://{raw}  invoices again, its Envoy not normalizing paths");
+        let _ = writeln!(text, "            https://{raw}  invoices again, its Envoy careless with paths and bodies");
     }
     let _ = write!(
         text,
@@ -53,6 +53,13 @@ token=$({hopgate} dev mint --key {key} --issuer {issuer} --sub {ALICE} --aud {in
 # The same token, stolen by the planner.
 {as_planner} -i -H "authorization: Bearer $token" https://{invoices}/invoices
 
+# A tool of invoices by MCP, and why another one is refused.
+call() {{ printf '{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"%s","arguments":{{}}}}}}' "$1"; }}
+{as_researcher} -i -H "authorization: Bearer $token" -H 'mcp-protocol-version: 2025-11-25' \
+  -H 'content-type: application/json' -d "$(call search_invoices)" https://{invoices}/mcp
+{hopgate} explain --config {config} --method POST --path /mcp --body "$(call add_note)" --token "$token" \
+  --header 'mcp-protocol-version: 2025-11-25' --header 'content-type: application/json' --peer {researcher}
+
 # The kill switch: within a second the researcher's call is refused too. `revoked: []` lets it pass again.
 echo 'revoked: [{{ actor: planner }}]' > {revoked}
 
@@ -69,6 +76,7 @@ echo 'revoked: [{{ actor: planner }}]' > {revoked}
         as_planner = curl(Workload::Planner),
         planner = mesh.planner.address,
         invoices = mesh.invoices.address,
+        researcher = Workload::Researcher.spiffe(),
         hopgate = hopgate.display(),
         key = mesh.folder.path("issuer-key.json").display(),
         revoked = mesh.folder.revoked().display(),

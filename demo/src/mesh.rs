@@ -13,7 +13,7 @@ use std::sync::Arc;
 use hopgate::dev::echo;
 use hopgate::dev::issuer::{Issuer, IssuerConfig};
 use hopgate::dev::keys::SigningKey;
-use testbed::envoy::{Config, Envoy, ExtAuthz, Hcm, Listener, Route, Upstream};
+use testbed::envoy::{Config, Envoy, ExtAuthz, Hcm, Listener, RequestBody, Route, Upstream};
 use tokio::net::TcpListener;
 use tokio::task::{JoinSet, block_in_place};
 
@@ -26,8 +26,8 @@ use crate::tokens::{AtIssuer, secret};
 
 const INBOUND: &str = "inbound";
 const EGRESS: &str = "egress";
-/// A second way in to invoices, whose Envoy hands on every path as it came: what an operator gets who forgets
-/// `normalize_path`.
+/// A second way in to invoices, whose Envoy hands on every path as it came, and of a long body the start: what an
+/// operator gets who forgets `normalize_path`, or sets `allow_partial_message`.
 const RAW: &str = "raw";
 
 pub(crate) struct Mesh {
@@ -63,6 +63,7 @@ impl Mesh {
         for agent in [Workload::Planner, Workload::Researcher] {
             config = config.client(agent.name(), &secret(agent), &[]);
         }
+        config.details_types = vec!["refund".to_owned()];
         let issuer = Issuer::new(config)?;
         let key = issuer.signing_key();
         key.save(&folder.path("issuer-key.json"))?;
@@ -106,22 +107,26 @@ impl Hop {
         sidecar: Sidecar,
         next: Option<(Workload, SocketAddr)>,
     ) -> Result<Self, Fault> {
-        let inbound = |name: &str, hcm| Listener {
+        let inbound = |name: &str, hcm, allow_partial| Listener {
             mtls: Some(folder.mtls(workload)),
             hcm,
-            authorization: ExtAuthz::at(sidecar.socket.clone()).into(),
+            authorization: ExtAuthz {
+                request_body: Some(RequestBody { allow_partial, ..RequestBody::default() }),
+                ..ExtAuthz::at(sidecar.socket.clone())
+            }
+            .into(),
             routes: vec![Route::to(Upstream::at(service))],
             access_log: Some(folder.path(&format!("{}.access.jsonl", workload.name()))),
             ..Listener::new(name)
         };
-        let mut config = Config::new(workload.name()).listener(inbound(INBOUND, Hcm::default()));
+        let mut config = Config::new(workload.name()).listener(inbound(INBOUND, Hcm::default(), false));
         config = config.listener(if let Some((peer, address)) = next {
             let mtls = folder.mtls(workload).only(peer.spiffe());
             Listener::egress(EGRESS, Upstream { mtls: Some(mtls), ..Upstream::at(address) })
         } else {
             let careless =
                 Hcm { normalize_path: false, merge_slashes: false, reject_escaped_slashes: false, ..Hcm::default() };
-            inbound(RAW, careless)
+            inbound(RAW, careless, true)
         });
         let envoy = block_in_place(|| Envoy::start(&config))?;
         let address = envoy.address(INBOUND)?;

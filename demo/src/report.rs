@@ -99,6 +99,15 @@ pub(crate) fn short(decision: &Decision) -> String {
     if let (Some(service), Some(route)) = (decision.text("service"), decision.text("route")) {
         let _ = write!(line, " ({service}/{route})");
     }
+    if let Some(operation) = decision.text("operation").filter(|_| decision.text("protocol") != Some("grpc")) {
+        let _ = write!(line, "  {operation}");
+        if let Some(name) = decision.text("operation_name") {
+            let _ = write!(line, " {name}");
+        }
+    }
+    if let (Some("policy"), policies) = (decision.text("check"), decision.list("policies")) {
+        let _ = write!(line, "  by {}", policies.join(" "));
+    }
     if let Some(who) = decision.who() {
         let _ = write!(line, "  {who}");
     }

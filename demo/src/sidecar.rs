@@ -116,6 +116,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::folder::BESIDE_INVOICES;
 
     /// The first configurations that anyone reads: good as they stand, and once this run's paths are in them.
     #[test]
@@ -131,7 +132,9 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let file = dir.path().join("config.yaml");
             fs::write(&file, text).unwrap();
-            fs::write(dir.path().join("revoked.yaml"), include_str!("../config/revoked.yaml")).unwrap();
+            for (name, text) in BESIDE_INVOICES {
+                fs::write(dir.path().join(name), text).unwrap();
+            }
             hopgate::config::load(&file).unwrap();
         }
     }

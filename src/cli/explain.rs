@@ -11,7 +11,7 @@ use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
 use super::check::report;
 use super::exit::{Exit, fail};
 use crate::audit::{Decided, Facts, Record};
-use crate::authz::{self, Evaluation, KeySet, Reason, Verdict, VerifiedTokens};
+use crate::authz::{self, Check, Evaluation, Findings, KeySet, Reason, Verdict, VerifiedTokens};
 use crate::clock;
 use crate::config::{self, KeySource, Settings};
 use crate::envoy::decode::{Decoded, decode};
@@ -111,15 +111,15 @@ fn explain(settings: &Settings, state: &State, decoded: &Decoded<'_>, time: Syst
         let asked = format!("{}{name}", operation.method);
         println!("operation   {} {}", operation.protocol.name(), crate::audit::clean(&asked));
     }
+    if let Some(rule) = &findings.rule {
+        println!("rule        {}", crate::audit::clean(&rule.action));
+    }
     println!();
-    for (check, verdict) in trail.iter().filter(|(check, _)| *check != authz::Check::Service) {
+    for (check, verdict) in trail.iter().filter(|(check, _)| *check != Check::Service) {
         println!("{check:<11} {}", words(verdict));
-    }
-    for policy in &findings.judgement.policies {
-        println!("            by {}", crate::audit::clean(policy));
-    }
-    if let Some(failure) = &findings.judgement.failure {
-        println!("            {}", crate::audit::clean(failure));
+        for line in details(check, verdict, &findings) {
+            println!("            {}", crate::audit::clean(&line));
+        }
     }
     println!();
     let ended = Decided::of(&outcome);
@@ -168,6 +168,40 @@ fn print_denial(reason: Reason, told: Told<'_>, grpc: bool) {
         println!("            {}: {}", header.key, header.value);
     }
     println!("            {}", denied.body);
+}
+
+/// What made `check` come out as it did, beyond its reason.
+fn details(check: Check, verdict: Verdict, findings: &Findings) -> Vec<String> {
+    match check {
+        Check::Approval => {
+            let wanted = findings.approval.as_ref().and_then(|wanted| serde_json::to_string(wanted).ok());
+            wanted.into_iter().map(|wanted| format!("to be approved: {wanted}")).collect()
+        }
+        Check::Policy => {
+            let judgement = &findings.judgement;
+            let policies = judgement.policies.iter().map(|policy| format!("by {policy}"));
+            policies.chain(judgement.failure.as_deref().map(str::to_owned)).collect()
+        }
+        Check::Scopes if matches!(verdict, Verdict::Refused(_) | Verdict::WouldRefuse(_)) => {
+            let needed = findings.rule.as_ref().map_or(String::new(), |rule| rule.scopes.join(" "));
+            let held = findings.token.claims().map_or(String::new(), |claims| claims.scopes.join(" "));
+            let held = if held.is_empty() { "none" } else { &held };
+            vec![format!("needs {needed}, holds {held}")]
+        }
+        Check::Request
+        | Check::Route
+        | Check::Credential
+        | Check::Token
+        | Check::Audience
+        | Check::Revocation
+        | Check::Delegation
+        | Check::Caller
+        | Check::Sender
+        | Check::Scopes
+        | Check::StepUp
+        | Check::Replay
+        | Check::Service => Vec::new(),
+    }
 }
 
 fn words(verdict: Verdict) -> String {

@@ -1,5 +1,7 @@
 //! What each route, tool and method asks for: its own words, else those of what it stands under.
 
+use std::collections::HashSet;
+
 use super::build::{AgentNames, scope_list};
 use super::demands::Classes;
 use super::faults::Faults;
@@ -60,7 +62,9 @@ impl Rules<'_> {
         } else {
             scopes.extend(scope_list(&own.scopes, &format!("{path}.scopes"), self.faults));
         }
-        scopes.dedup();
+        // In the order written, each once.
+        let mut seen = HashSet::new();
+        scopes.retain(|scope| seen.insert(scope.clone()));
         let delegation = self.delegation_of(&of_route.delegation, behind, &path);
         let client_types = own.client_types.as_ref().or(of_route.client_types.as_ref());
         let client_types: Option<Vec<_>> = client_types.map(|types| types.iter().copied().map(client_type).collect());

@@ -19,7 +19,7 @@ services:
         methods: { "tools/list": {}, "tasks/*": {}, "docs/special": {}, "logging/*": { scopes: ["docs:admin"] } }
         tools:
           "search_*": { scopes: ["docs:read"] }
-          search_secrets: { scopes: ["docs:secrets"] }
+          search_secrets: { scopes: ["docs:secrets", "docs:use"] }
           delete_document: { risk: destructive, scopes: ["docs:delete"], single_use: true }
         resources: { "file:///docs/*": {}, "file:///keys/public.pem": {} }
         prompts: { summarize: {}, "draft_*": {} }
@@ -234,4 +234,14 @@ fn streams_sessions_and_responses_are_of_the_older_revisions_and_only_by_rule() 
     assert_eq!(ask("/mcp", "2025-11-25"), Some(Reason::OperationUnknown));
     assert_eq!(ask("/mcp", "2026-07-28"), Some(Reason::CallMalformed));
     assert_eq!(ask("/old", "2025-11-25"), READ);
+}
+
+#[test]
+fn a_tool_needs_its_own_scopes_beside_the_routes_each_once() {
+    let state = state_of(CONFIG, &[]);
+    for (name, scopes) in [("search_docs", ["docs:use", "docs:read"]), ("search_secrets", ["docs:use", "docs:secrets"])]
+    {
+        let rule = older("tools/call", tool(name)).of(&state).findings.rule.unwrap();
+        assert_eq!(rule.scopes.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), scopes);
+    }
 }

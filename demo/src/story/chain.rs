@@ -63,7 +63,7 @@ async fn ask(player: &Player<'_>) -> Result<Value, Fault> {
     let request = http::Request::post("/plan")
         .header("host", "demo.local")
         .header("authorization", format!("Bearer {token}"))
-        .body(http_body_util::Empty::new())?;
+        .body(http_body_util::Full::default())?;
     let console = mesh.folder.identity(Workload::Console);
     match call(&mesh.folder, mesh.planner.address, Some(&console), request, false).await? {
         Answer::Tls(alert) => Err(format!("Envoy refused the console: {alert}").into()),

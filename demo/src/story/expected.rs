@@ -1,6 +1,9 @@
 //! What must come of a row, and the same words for what did.
 
+use std::collections::BTreeMap;
 use std::fmt;
+
+use serde_json::Value;
 
 pub(crate) enum Expected {
     /// 200, and what the service behind must have seen.
@@ -13,6 +16,8 @@ pub(crate) enum Expected {
         reason: &'static str,
         /// That hopgate was shown, where it is not the one that was sent.
         path: Option<&'static str>,
+        /// The policy that refused it.
+        policy: Option<&'static str>,
         /// Parameters of the challenge.
         tells: &'static [(&'static str, &'static str)],
     },
@@ -39,18 +44,30 @@ pub(crate) const fn allowed(sees: &'static [Sees]) -> Expected {
 }
 
 pub(crate) const fn refused(status: u16, error: &'static str, reason: &'static str) -> Expected {
-    Expected::Refused { status, error: Some(error), reason, path: None, tells: &[] }
+    Expected::Refused { status, error: Some(error), reason, path: None, policy: None, tells: &[] }
 }
 
 /// Refused without an `error`: RFC 6750 section 3.1 wants none where there was no credential, and no challenge helps
 /// where nothing is ever allowed.
 pub(crate) const fn refused_plainly(status: u16, reason: &'static str) -> Expected {
-    Expected::Refused { status, error: None, reason, path: None, tells: &[] }
+    Expected::Refused { status, error: None, reason, path: None, policy: None, tells: &[] }
 }
 
 /// No route leads to `path`, which Envoy made of what was sent.
 pub(crate) const fn no_route_to(path: &'static str) -> Expected {
-    Expected::Refused { status: 403, error: None, reason: "route_unknown", path: Some(path), tells: &[] }
+    Expected::Refused { status: 403, error: None, reason: "route_unknown", path: Some(path), policy: None, tells: &[] }
+}
+
+/// Refused by one policy, and the record names it.
+pub(crate) const fn refused_by(policy: &'static str) -> Expected {
+    Expected::Refused {
+        status: 403,
+        error: None,
+        reason: "policy_denied",
+        path: None,
+        policy: Some(policy),
+        tells: &[],
+    }
 }
 
 impl Expected {
@@ -70,9 +87,10 @@ impl fmt::Display for Expected {
                 f.write_str("200 allowed")?;
                 sees.iter().try_for_each(|seen| write!(f, ", {seen}"))
             }
-            Self::Refused { status, error, reason, path, tells } => {
+            Self::Refused { status, error, reason, path, policy, tells } => {
                 f.write_str(&refusal(&status.to_string(), *error, reason))?;
                 f.write_str(&path.map(shown_path).unwrap_or_default())?;
+                f.write_str(&policy.map(by_policy).unwrap_or_default())?;
                 tells.iter().try_for_each(|(name, value)| f.write_str(&told(name, Some(value))))
             }
             Self::RefusedGrpc { code, error, reason } => {
@@ -96,8 +114,26 @@ pub(crate) fn shown_path(path: &str) -> String {
     format!(", path {path}")
 }
 
+pub(crate) fn by_policy(id: &str) -> String {
+    format!(" by {id}")
+}
+
 pub(crate) fn told(name: &str, value: Option<&str>) -> String {
     format!(", {name} {}", value.unwrap_or("not told"))
+}
+
+/// JSON for people: names in order and without quotes, and spaces where a line may break.
+pub(crate) fn plain(value: &Value) -> String {
+    match value {
+        Value::Object(members) => {
+            let members: BTreeMap<_, _> = members.iter().map(|(name, value)| (name, plain(value))).collect();
+            let members: Vec<_> = members.into_iter().map(|(name, value)| format!("{name}: {value}")).collect();
+            format!("{{ {} }}", members.join(", "))
+        }
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::String(text) => text.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
 }
 
 pub(crate) fn described(rightly: bool) -> String {

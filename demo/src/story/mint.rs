@@ -60,11 +60,13 @@ impl Mint {
         self.token().claim("cnf", json!({ "x5t#S256": self.researcher.thumbprint }))
     }
 
-    /// What the planner refunds with: alice's and with nobody between, who has just shown her second factor; bound to
-    /// the planner's certificate.
+    /// What the planner refunds with: alice's and with nobody between, who has just shown her second factor and approved
+    /// refunds of 100 for two invoices; bound to the planner's certificate.
     pub(crate) fn refund(&self) -> TokenBuilder {
         let token = self.token().client_id(Workload::Planner.name()).actors(["planner"]).scope("invoices:refund");
         let token = token.claim("acr", json!(SECOND_FACTOR)).claim("auth_time", json!(now()));
+        let approved = ["7", "8"].map(|invoice| json!({ "type": "refund", "invoice": invoice, "amount": 100 }));
+        let token = token.claim("authorization_details", json!(approved));
         token.claim("cnf", json!({ "x5t#S256": self.planner.thumbprint }))
     }
 

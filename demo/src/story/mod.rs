@@ -1,14 +1,19 @@
 //! The story: one call that is allowed, and everything that is not.
 
+mod a2a;
+mod approval;
 mod caller;
 mod chain;
 mod delegation;
 mod discovery;
 mod expected;
 mod grpc;
+mod mcp;
 mod mint;
 mod path;
 mod play;
+mod policy;
+mod refund;
 mod replay;
 mod request;
 mod revocation;
@@ -47,6 +52,10 @@ pub(crate) async fn play(mesh: &mut Mesh) -> Result<Vec<Played>, Fault> {
     play_rows(&mut player, &mut all, "sender: certificate", sender::certificate_rows()).await;
     play_rows(&mut player, &mut all, "scopes", scope::rows()).await;
     all.extend(step_up::play(&mut player).await);
+    all.extend(approval::play(&mut player).await);
+    play_rows(&mut player, &mut all, "policy", policy::rows()).await;
+    play_rows(&mut player, &mut all, "mcp", mcp::rows()).await;
+    play_rows(&mut player, &mut all, "a2a", a2a::rows()).await;
     play_rows(&mut player, &mut all, "grpc", grpc::rows()).await;
     play_rows(&mut player, &mut all, "replay", replay::rows()).await;
     Ok(all)

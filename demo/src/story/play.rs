@@ -1,14 +1,16 @@
 //! Plays a row and says what came of it in the words of [`Expected`].
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use hopgate::dev::proof::ProofBuilder;
 use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
-use http_body_util::Empty;
+use http_body_util::Full;
 use serde_json::{Value, json};
 use testbed::envoy::Identity;
 use tokio::task::block_in_place;
 
-use super::expected::{Expected, Sees, by_envoy, described, refusal, shown_path, tls, told};
+use super::expected::{Expected, Sees, by_envoy, by_policy, described, plain, refusal, shown_path, tls, told};
 use super::mint::Mint;
 use super::row::{Caller, Credential, Door, Proof, Row, Token};
 use crate::Fault;
@@ -19,6 +21,8 @@ use crate::names::Workload;
 use crate::report::Played;
 
 const DECISION_ID: &str = "x-hopgate-decision-id";
+/// The parameter of a challenge that says what is to be approved.
+pub(crate) const REMEDIATION: &str = "authorization_remediation";
 
 pub(crate) struct Player<'a> {
     pub(crate) mesh: &'a mut Mesh,
@@ -60,10 +64,10 @@ impl<'a> Player<'a> {
         }
     }
 
-    fn request(&mut self, row: &Row) -> Result<Request<Empty<Bytes>>, Fault> {
+    fn request(&mut self, row: &Row) -> Result<Request<Full<Bytes>>, Fault> {
         let mut target = row.target.to_owned();
         let mut headers = HeaderMap::new();
-        for (name, value) in row.headers {
+        for (name, value) in &row.headers {
             headers.append(*name, HeaderValue::from_static(value));
         }
         let bearer = |token: &str| HeaderValue::from_str(&format!("Bearer {token}"));
@@ -104,7 +108,10 @@ impl<'a> Player<'a> {
             request = request.uri(target);
             headers.append(header::HOST, HeaderValue::from_static("demo.local"));
         }
-        let mut request = request.body(Empty::new())?;
+        if !row.body.is_empty() {
+            headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+        }
+        let mut request = request.body(Full::from(row.body.clone()))?;
         *request.headers_mut() = headers;
         Ok(request)
     }
@@ -176,7 +183,9 @@ impl<'a> Player<'a> {
         let status = response.status().as_u16();
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         let told = response.headers().get(DECISION_ID).and_then(|id| id.to_str().ok());
-        let id = told.or(header_of(&body, DECISION_ID).first().copied());
+        // The agents repeat what they were told; the echo shows the headers themselves.
+        let repeated = body.get("decision_id").and_then(Value::as_str);
+        let id = told.or(header_of(&body, DECISION_ID).first().copied()).or(repeated);
         let Some(id) = id else { return Ok((by_envoy(status), None)) };
         let decision = self.decision(row.to, id)?;
         if let Some(nonce) = response.headers().get("dpop-nonce") {
@@ -197,6 +206,7 @@ impl<'a> Player<'a> {
                     let path = decision.text("path").filter(|path| *path != row.path());
                     refusal(&status.to_string(), error, reason)
                         + &path.map(shown_path).unwrap_or_default()
+                        + &by_policies(&decision)
                         + &told_of(&row.expected, &self.challenge)
                         + &disagreement(&body, error, id)
                 }
@@ -237,11 +247,30 @@ pub(crate) fn parameter<'a>(challenge: &'a str, name: &str) -> Option<&'a str> {
 
 fn told_of(expected: &Expected, challenge: &str) -> String {
     let Expected::Refused { tells, .. } = expected else { return String::new() };
-    tells.iter().map(|(name, _)| told(name, parameter(challenge, name))).collect()
+    let one = |name: &str| match parameter(challenge, name) {
+        Some(text) if name == REMEDIATION => told(name, to_approve(text).map(|asked| plain(&asked)).as_deref()),
+        value => told(name, value),
+    };
+    tells.iter().map(|(name, _)| one(name)).collect()
+}
+
+/// The entries of `authorization_details` that a challenge asks for, as JSON
+/// (draft-ietf-oauth-rar-metadata-remediation: base64url of an object that holds them).
+pub(crate) fn to_approve(remediation: &str) -> Option<Value> {
+    let object: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(remediation).ok()?).ok()?;
+    object.get("authorization_details").cloned()
+}
+
+/// The policies that refused a call.
+fn by_policies(decision: &Decision) -> String {
+    let refused = decision.text("check") == Some("policy");
+    decision.list("policies").into_iter().filter(|_| refused).map(by_policy).collect()
 }
 
 /// What the body says otherwise than the headers.
 fn disagreement(body: &Value, error: Option<&str>, id: &str) -> String {
+    // An answer of JSON-RPC has the same inside.
+    let body = body.pointer("/error/data").unwrap_or(body);
     let said = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
     match error {
         _ if said("decision_id") != id => " but the body names another decision".to_owned(),

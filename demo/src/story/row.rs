@@ -15,7 +15,9 @@ pub(crate) struct Row {
     pub(crate) method: &'static str,
     /// As it goes over the wire.
     pub(crate) target: &'static str,
-    pub(crate) headers: &'static [(&'static str, &'static str)],
+    pub(crate) headers: Vec<(&'static str, &'static str)>,
+    /// Empty for none; JSON, unless a header says otherwise.
+    pub(crate) body: Vec<u8>,
     /// HTTP/2 and gRPC's content type.
     pub(crate) grpc: bool,
     pub(crate) credential: Credential,
@@ -91,7 +93,8 @@ impl Row {
             caller: Caller::As(Workload::Researcher),
             method: "GET",
             target: "/invoices",
-            headers: &[],
+            headers: Vec::new(),
+            body: Vec::new(),
             grpc: false,
             credential: Credential::Bearer(Token::Signed(|token| token)),
             expected,
@@ -122,8 +125,13 @@ impl Row {
         self
     }
 
-    pub(crate) fn headers(mut self, headers: &'static [(&'static str, &'static str)]) -> Self {
-        self.headers = headers;
+    pub(crate) fn headers(mut self, headers: &[(&'static str, &'static str)]) -> Self {
+        self.headers.extend_from_slice(headers);
+        self
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
         self
     }
 
@@ -141,9 +149,9 @@ impl Row {
         self.credential(Credential::Bearer(Token::Signed(change)))
     }
 
-    /// The planner calls for a refund.
+    /// The planner calls for the refund that its token is for.
     pub(crate) fn refund(self, change: fn(TokenBuilder) -> TokenBuilder) -> Self {
-        let call = self.from(Workload::Planner).call("POST", "/invoices/7/refund");
+        let call = self.from(Workload::Planner).call("POST", "/invoices/7/refund").body(r#"{"amount":100}"#);
         call.credential(Credential::Bearer(Token::Refund(change)))
     }
 
