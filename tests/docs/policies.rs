@@ -26,6 +26,8 @@ const PAGE: &str = "docs/policies.md";
 const POLICY: &str = "cedar policy";
 /// Asked alone.
 const ALONE: &str = "cedar policy alone";
+/// A configuration of its own.
+const SCOPES: &str = "yaml hopgate scopes";
 const CASES: &str = "| call | token | answer |";
 const EVERYTHING: &str = "@id(\"everything\")\npermit(principal, action, resource);\n";
 const PEER: &str = "spiffe://demo.local/ns/agents/sa/planner";
@@ -90,6 +92,26 @@ fn without_a_policy_or_its_condition_some_case_is_decided_otherwise() {
                 assert!(noticed, "{}: no case notices `{less}` in place of `{policy}`", worked.place);
             }
         }
+    }
+}
+
+#[test]
+fn scopes_rules_policies_and_approvals_end_calls_as_listed() {
+    let folder = folder(EVERYTHING);
+    let [config] = blocks_of(SCOPES).try_into().ok().unwrap();
+    let [limits] = blocks_of("cedar limits").try_into().ok().unwrap();
+    fs::write(folder.path().join("hopgate.yaml"), config.text).unwrap();
+    fs::write(folder.path().join("limits.cedar"), limits.text).unwrap();
+    let state = load(&folder);
+    for row in table(PAGE, "call | token | ends with") {
+        let [call, token, ends] = row.as_slice() else { panic!("{row:?}") };
+        let ended = match Case::of(call, token, Answer::Failed).evaluate(&state).outcome {
+            Outcome::Permitted(_) => "allow".to_owned(),
+            Outcome::MustClaim(_) => "allow, once".to_owned(),
+            Outcome::Refused(reason) => format!("`{reason}`"),
+            Outcome::Described => panic!("{row:?}"),
+        };
+        assert_eq!(*ends, ended, "{row:?}");
     }
 }
 
@@ -175,22 +197,11 @@ impl Worked {
 }
 
 impl Case {
-    /// Of a row of cases; `alone`: an allow is by the policies it names.
-    fn of(row: &str, alone: bool) -> Self {
-        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
-        let [call, token, answer] = cells.as_slice() else { panic!("`{row}` has no three cells") };
+    fn of(call: &str, token: &str, expected: Answer) -> Self {
         let token = codes(token);
-        let ids: Vec<_> = codes(answer).into_iter().map(str::to_owned).collect();
-        let expected = match answer.split(' ').next() {
-            Some("allow") if ids.is_empty() && !alone => Answer::Allow(vec!["everything".to_owned()]),
-            Some("allow") => Answer::Allow(ids),
-            Some("deny") => Answer::Deny(ids),
-            Some("failed") => Answer::Failed,
-            _ => panic!("`{row}` has no answer"),
-        };
         Self {
             call: codes(call).concat(),
-            token: serde_json::from_str(token.first().unwrap()).unwrap_or_else(|error| panic!("`{row}`: {error}")),
+            token: serde_json::from_str(token.first().unwrap()).unwrap_or_else(|error| panic!("{token:?}: {error}")),
             peer: (*token.get(1).unwrap_or(&PEER)).to_owned(),
             expected,
         }
@@ -257,6 +268,20 @@ impl Case {
     }
 }
 
+impl Answer {
+    /// As a case says it; `alone`: an allow is by the policies it names.
+    fn of(cell: &str, alone: bool) -> Self {
+        let ids: Vec<_> = codes(cell).into_iter().map(str::to_owned).collect();
+        match cell.split(' ').next() {
+            Some("allow") if ids.is_empty() && !alone => Self::Allow(vec!["everything".to_owned()]),
+            Some("allow") => Self::Allow(ids),
+            Some("deny") => Self::Deny(ids),
+            Some("failed") => Self::Failed,
+            _ => panic!("`{cell}` is no answer"),
+        }
+    }
+}
+
 /// Every block of policies, with the table behind it.
 fn guide() -> Vec<Worked> {
     let page = read(PAGE);
@@ -268,7 +293,12 @@ fn guide() -> Vec<Worked> {
             let mut rows = behind.trim_start().lines();
             assert_eq!(rows.next(), Some(CASES), "{}: no cases stand behind it", block.place);
             let rows = rows.skip(1).take_while(|row| row.starts_with('|'));
-            let cases = rows.map(|row| Case::of(row, alone)).collect();
+            let cases = rows.map(|row| {
+                let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+                let [call, token, answer] = cells.as_slice() else { panic!("`{row}` has no three cells") };
+                Case::of(call, token, Answer::of(answer, alone))
+            });
+            let cases = cases.collect();
             Worked { place: block.place, text: block.text, alone, cases }
         })
         .collect();
@@ -277,9 +307,12 @@ fn guide() -> Vec<Worked> {
 }
 
 fn state(policies: &str) -> State {
-    let folder = folder(policies);
+    load(&folder(policies))
+}
+
+fn load(folder: &TempDir) -> State {
     let settings = config::load(&folder.path().join("hopgate.yaml"));
-    let settings = settings.unwrap_or_else(|faults| panic!("{policies}\n{faults:?}"));
+    let settings = settings.unwrap_or_else(|faults| panic!("{faults:?}"));
     State::first(&settings, Arc::new(VerifiedTokens::with_capacity(100))).unwrap()
 }
 
