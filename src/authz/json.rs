@@ -21,8 +21,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     read(bytes, Strict { variants: true })
 }
 
-/// As `parse`, for what another program will read after us, perhaps without telling letter cases
-/// apart: no two members of an object differ only in that.
+/// As `parse`, for what another program will read after us, perhaps taking one name for another: no
+/// two members of an object differ only in letter case, `_` and `-`.
 ///
 /// # Errors
 /// As `parse`, or two such members.
@@ -37,19 +37,25 @@ fn read(bytes: &[u8], strict: Strict) -> Result<Value, serde_json::Error> {
     Ok(value)
 }
 
-/// Whether a reader that does not tell letter cases apart takes one for the other. Go's
-/// `encoding/json` does so by Unicode: to it, `ſ` is an `s`.
+/// Whether some reader takes one for the other: Go's `encoding/json` does not tell letter cases apart,
+/// by Unicode (to it, `ſ` is an `s`), and Protobuf's JSON takes `task_id` for `taskId`.
 pub(super) fn same_folded(one: &str, other: &str) -> bool {
-    if one.is_ascii() && other.is_ascii() { one.eq_ignore_ascii_case(other) } else { folded(one) == folded(other) }
+    folded(one) == folded(other)
 }
 
+/// `name` without letter case, `_` and `-`.
 fn folded(name: &str) -> String {
-    name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+    let letters = name.chars().filter(|c| !matches!(c, '_' | '-'));
+    if name.is_ascii() {
+        letters.map(|c| c.to_ascii_lowercase()).collect()
+    } else {
+        letters.flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+    }
 }
 
-/// Whether folding may change `name`.
-fn has_case(name: &str) -> bool {
-    name.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii())
+/// Whether folding changes `name`.
+fn folds(name: &str) -> bool {
+    name.bytes().any(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'-') || !byte.is_ascii())
 }
 
 /// As `parse`, for a document that must be an object.
@@ -71,8 +77,8 @@ struct Strict {
     variants: bool,
 }
 
-/// The member names of one object, without letter case. Empty as long as none has any, as most
-/// objects then need no second look.
+/// The member names of one object, folded. Empty as long as each is its own folded form, as such
+/// names need no second look.
 #[derive(Default)]
 struct Folded(HashSet<String>);
 
@@ -80,7 +86,7 @@ impl Folded {
     /// Whether `name` is new, too, beside the names of `object`.
     fn insert(&mut self, name: &str, object: &Object) -> bool {
         if self.0.is_empty() {
-            if !has_case(name) {
+            if !folds(name) {
                 return true;
             }
             self.0 = object.keys().map(|name| folded(name)).collect();
@@ -148,7 +154,7 @@ impl<'de> Visitor<'de> for Strict {
                 return Err(A::Error::custom("a member is named twice"));
             }
             if !self.variants && !names.insert(&name, &object) {
-                return Err(A::Error::custom("two members differ only in letter case"));
+                return Err(A::Error::custom("two members may be taken for each other"));
             }
             let value = map.next_value_seed(self)?;
             object.insert(name, value);
@@ -178,19 +184,22 @@ mod tests {
     }
 
     #[test]
-    fn members_that_differ_in_letter_case_are_refused_where_another_program_reads_too() {
+    fn members_that_may_be_taken_for_each_other_are_refused_where_another_program_reads_too() {
         for text in [
             r#"{"name":1,"Name":2}"#,
             r#"{"Name":1,"name":2}"#,
             r#"{"a":1,"b":2,"NAME":1,"c":3,"nAme":2}"#,
             r#"{"x":[{"toolName":1,"toolname":2}]}"#,
+            r#"{"taskId":1,"task_id":2}"#,
+            r#"{"task_id":1,"x":1,"taskid":2}"#,
+            r#"{"a":1,"task-id":1,"task_ID":2}"#,
             "{\"\u{17f}ub\":1,\"sub\":2}",
             "{\"\u{212a}ey\":1,\"key\":2}",
             r#"{"a":1,"a":2}"#,
         ] {
             assert!(parse_unmistakable(text.as_bytes()).is_err(), "{text}");
         }
-        for text in [r#"{"name":1,"names":2,"toolName":{"name":1}}"#, r#"[{"a":1},{"A":1}]"#] {
+        for text in [r#"{"name":1,"names":2,"tool_name":3,"toolName2":{"name":1}}"#, r#"[{"a":1},{"A":1}]"#] {
             assert!(parse_unmistakable(text.as_bytes()).is_ok(), "{text}");
         }
     }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use jsonwebtoken::Algorithm;
+use serde_json::json;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -53,6 +54,8 @@ async fn issuer(args: IssuerArgs) -> Result<(), DevError> {
     config.algorithm = args.algorithm.or(file.algorithm).unwrap_or(config.algorithm);
     config.lifetime = args.lifetime.or(file.lifetime).unwrap_or(config.lifetime);
     config.retired_keys = args.retired_keys.or(file.retired_keys).unwrap_or(config.retired_keys);
+    config.details_types = file.details_types;
+    config.details_types.extend(args.details_types);
     config.clients = file.clients;
     config.clients.extend(args.clients);
     let key_file = args.key.or(file.key);
@@ -71,6 +74,9 @@ fn mint(args: &MintArgs) -> Result<(), DevError> {
         .scope(&args.scope.join(" "))
         .actors(&args.actors)
         .lifetime(args.lifetime);
+    if !args.authorization_details.is_empty() {
+        token = token.claim("authorization_details", json!(args.authorization_details));
+    }
     for (name, value) in &args.claims {
         token = token.claim(name, value.clone());
     }

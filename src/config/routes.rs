@@ -186,6 +186,7 @@ fn a2a(route: &written::Route, matches: &written::A2aMatch, path: &str, rules: &
     let speaks = A2a {
         json_rpc: matches.json_rpc.as_deref().map(Into::into),
         rest: rest.map(Into::into),
+        grpc: matches.grpc,
         tenants,
         methods: patterns(&place, "methods", &route.methods, true, rules),
     };

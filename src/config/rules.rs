@@ -62,7 +62,10 @@ impl Rules<'_> {
         }
         scopes.dedup();
         let delegation = self.delegation_of(&of_route.delegation, behind, &path);
-        review(&scopes, &delegation, self.names, &path, self.warnings);
+        let client_types = own.client_types.as_ref().or(of_route.client_types.as_ref());
+        let client_types: Option<Vec<_>> = client_types.map(|types| types.iter().copied().map(client_type).collect());
+        let agents_call = client_types.as_ref().is_none_or(|types| types.contains(&ClientType::Agent));
+        review(&scopes, &delegation, agents_call, self.names, &path, self.warnings);
         let written = own.approval.as_ref().or(of_route.approval.as_ref());
         let approval = written.map(|written| self.approval(written, place, arguments, &path));
         let demands = self.classes.of(
@@ -81,11 +84,7 @@ impl Rules<'_> {
             action: action.into(),
             scopes,
             delegation,
-            client_types: own
-                .client_types
-                .as_ref()
-                .or(of_route.client_types.as_ref())
-                .map(|types| types.iter().copied().map(client_type).collect()),
+            client_types,
             risk: own.risk.as_deref().or(of_route.risk.as_deref()).map(Into::into),
             sender_constrained: demands.sender_constrained,
             single_use: demands.single_use,
@@ -219,11 +218,19 @@ pub(super) fn delegation(
 }
 
 /// What is allowed and likely a mistake.
-fn review(scopes: &[Box<str>], rule: &Delegation, names: &AgentNames<'_>, path: &str, warnings: &mut Faults) {
+fn review(
+    scopes: &[Box<str>],
+    rule: &Delegation,
+    agents_call: bool,
+    names: &AgentNames<'_>,
+    path: &str,
+    warnings: &mut Faults,
+) {
     if scopes.is_empty() {
         warnings.add(format_args!("{path}.scopes"), "no scope is needed: any token for this service opens the route");
     }
-    if rule.bind_caller == BindCaller::No && names.agents.iter().any(|(_, agent)| agent.spiffe.is_some()) {
+    if agents_call && rule.bind_caller == BindCaller::No && names.agents.iter().any(|(_, agent)| agent.spiffe.is_some())
+    {
         warnings.add(
             format_args!("{path}.delegation.bind_caller"),
             "agents have SPIFFE ids and this route does not compare them: a token stolen from one works for another",
@@ -232,7 +239,8 @@ fn review(scopes: &[Box<str>], rule: &Delegation, names: &AgentNames<'_>, path: 
     if rule.max_depth == 0 && rule.require_actor {
         warnings.add(format_args!("{path}.delegation"), "an actor is required and none is allowed: nothing can pass");
     }
-    for (_, agent) in names.agents.iter() {
+    // What follows is about agents that may call.
+    for (_, agent) in names.agents.iter().filter(|_| agents_call) {
         let listed = match &rule.actors {
             Allowed::AnyAgent => false,
             Allowed::These(agents) => {

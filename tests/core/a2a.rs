@@ -87,6 +87,15 @@ fn the_rest_binding_is_the_same_operations() {
     {
         assert_eq!(ask.refused(&state), UNKNOWN, "{} {}", ask.method, ask.path);
     }
+    // A binding that is not open is no way in by another one's path.
+    let grpc = Ask { method: "POST", path: "/a2a/rest/lf.a2a.v1.A2AService/SendMessage".to_owned(), ..Ask::default() };
+    assert_eq!(grpc.with("content-type", "application/grpc").refused(&state), UNKNOWN);
+    // For a server the path says which task: so the body must not say another.
+    let cancel = |body: &str| Ask::json("/a2a/rest/tasks/7:cancel", body).refused(&state);
+    assert_eq!(cancel(r#"{"id":"7"}"#), READ);
+    for body in [r#"{"id":"8"}"#, r#"{"ID":"7"}"#, r#"{"id":7}"#] {
+        assert_eq!(cancel(body), Some(Reason::ParamsMalformed), "{body}");
+    }
     // To a server that decodes first, this is a cancellation.
     assert_eq!(get("/tasks/7%3Acancel").refused(&state), Some(Reason::PathAmbiguous));
     // Version 0.3 sends no body here; without its length it may only not have been attached.

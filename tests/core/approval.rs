@@ -81,6 +81,7 @@ fn a_call_without_the_value_can_not_be_approved() {
     for body in [
         "{}",
         r#"{"Amount":950}"#,
+        r#"{"a_mount":950}"#,
         r#"{"amount":null}"#,
         r#"{"amount":[950]}"#,
         r#"{"amount":{"value":950}}"#,

@@ -189,3 +189,19 @@ forwarded_client_cert: { set_by_envoy: true }
     let warnings: Vec<_> = settings.warnings.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(warnings.join("\n"));
 }
+
+#[test]
+fn agents_are_not_compared_where_none_may_call() {
+    let text = |types: &str| {
+        format!(
+            "{LEAST}agents: [{{ id: a, spiffe: 'spiffe://demo.local/a', scopes: [x] }}]
+services:
+  - name: s
+    audience: https://a.example
+    routes: [{{ name: r, match: {{ method: GET, path: / }}, scopes: [x], client_types: {types} }}]
+"
+        )
+    };
+    let warnings = |types: &str| load_text(&text(types), Path::new("/nonexistent")).expect("good").warnings.len();
+    assert_eq!((warnings("[user, service]"), warnings("[user, agent]")), (0, 1));
+}

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::super::json::Object;
@@ -22,6 +23,8 @@ pub struct A2a {
     pub json_rpc: Option<Box<str>>,
     /// What stands before the paths of the REST binding; empty for none.
     pub rest: Option<Box<str>>,
+    /// The gRPC binding is open.
+    pub grpc: bool,
     pub tenants: Tenants,
     /// By operation.
     pub methods: Patterns<Arc<Rule>>,
@@ -75,7 +78,7 @@ impl A2a {
         query: Option<&str>,
         seen: &mut Operation,
     ) -> Result<Option<Object>, Reason> {
-        if let Some(method) = grpc_method(path) {
+        if let Some(method) = grpc_method(path).filter(|_| self.grpc && request.method == "POST") {
             seen.method = method.into();
             body::expect_grpc(request)?;
             seen.method = operation(|(name, _, older)| *name == method || *older == method)?.into();
@@ -90,12 +93,13 @@ impl A2a {
             let rest = Rest::read(request.method, below).ok_or(Reason::OperationUnknown)?;
             seen.method = rest.operation.into();
             tenants.extend(rest.tenant.map(str::to_owned));
-            match (request.method, rest.operation) {
+            let in_body = match (request.method, rest.operation) {
                 // Version 0.3 sends these without a body, and the path says all.
-                ("POST", "CancelTask" | "SubscribeToTask") if body::is_empty(request) => None,
-                ("POST", _) => Some(body::json_object(request, &JSON_RPC_TYPES)?),
-                (_, _) => None,
-            }
+                ("POST", "CancelTask" | "SubscribeToTask") if body::is_empty(request) => Object::new(),
+                ("POST", _) => body::json_object(request, &JSON_RPC_TYPES)?,
+                (_, _) => Object::new(),
+            };
+            Some(rest.named(in_body)?)
         };
         let mut versions = vec![version(request.headers.a2a_version)?];
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
@@ -187,6 +191,8 @@ fn check_versions(mut versions: impl Iterator<Item = String>) -> Result<(), Reas
 struct Rest<'a> {
     operation: &'static str,
     tenant: Option<&'a str>,
+    /// The parts of the path behind `/tasks` and `/pushNotificationConfigs`.
+    ids: Vec<&'a str>,
 }
 
 impl<'a> Rest<'a> {
@@ -194,15 +200,48 @@ impl<'a> Rest<'a> {
     fn read(method: &str, path: &'a str) -> Option<Self> {
         let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
         if let Some(operation) = rest(method, &segments) {
-            return Some(Self { operation, tenant: None });
+            return Some(Self { operation, tenant: None, ids: ids(&segments) });
         }
         let (first, others) = segments.split_first()?;
         if *first == "v1" {
             let older = rest(method, others);
             let operation = older.or((method == "GET" && others == ["card"]).then_some("GetExtendedAgentCard"))?;
-            return Some(Self { operation, tenant: None });
+            return Some(Self { operation, tenant: None, ids: ids(others) });
         }
-        Some(Self { operation: rest(method, others)?, tenant: Some(first) })
+        Some(Self { operation: rest(method, others)?, tenant: Some(first), ids: ids(others) })
+    }
+
+    /// The arguments: those of the body, and what the path says, under the names of version 1.0. For a
+    /// server the path counts, so a body that says something else is refused.
+    fn named(&self, mut arguments: Object) -> Result<Object, Reason> {
+        let names: &[&str] = match (self.operation, self.ids.len()) {
+            (_, 0) => &[],
+            ("GetTask" | "CancelTask" | "SubscribeToTask", _) => &["id"],
+            (_, _) => &["taskId", "id"],
+        };
+        if !spells(&arguments, names) {
+            return Err(Reason::ParamsMalformed);
+        }
+        for (name, id) in names.iter().zip(&self.ids) {
+            let id = percent_decode_str(id).decode_utf8().map_err(|_| Reason::ParamsMalformed)?;
+            let id = Value::String(id.into_owned());
+            if arguments.get(*name).is_some_and(|in_body| *in_body != id) {
+                return Err(Reason::ParamsMalformed);
+            }
+            arguments.insert((*name).to_owned(), id);
+        }
+        Ok(arguments)
+    }
+}
+
+/// The ids in a path that begins with `tasks`.
+fn ids<'a>(segments: &[&'a str]) -> Vec<&'a str> {
+    match segments {
+        ["tasks", task, "pushNotificationConfigs", config @ ..] => {
+            std::iter::once(*task).chain(config.iter().copied()).collect()
+        }
+        ["tasks", task] => vec![task.split(':').next().unwrap_or_default()],
+        _ => Vec::new(),
     }
 }
 

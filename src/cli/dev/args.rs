@@ -28,7 +28,7 @@ pub struct IssuerArgs {
     /// Loopback address to listen on; port 0 asks the system for one
     #[arg(long, default_value = "127.0.0.1:9000", value_parser = loopback_address)]
     pub(super) listen: SocketAddr,
-    /// YAML or JSON file with issuer, algorithm, key, clients, lifetime, `retired_keys`; flags win over it
+    /// YAML or JSON file with issuer, algorithm, key, clients, lifetime, `retired_keys`, `details_types`; flags win over it
     #[arg(long)]
     pub(super) config: Option<PathBuf>,
     /// Issuer identifier [default: http:// and the address]
@@ -49,6 +49,9 @@ pub struct IssuerArgs {
     /// How long the old public key stays published after a rotation [default: 10m]
     #[arg(long, value_parser = humantime::parse_duration)]
     pub(super) retired_keys: Option<Duration>,
+    /// A type of `authorization_details` that can be asked for, RFC 9396 (may be repeated) [default: any]
+    #[arg(long = "details-type", value_name = "TYPE")]
+    pub(super) details_types: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -74,6 +77,9 @@ pub struct MintArgs {
     /// An actor: the current one first, then the prior ones (may be repeated)
     #[arg(long = "actor")]
     pub(super) actors: Vec<String>,
+    /// An entry of `authorization_details`, RFC 9396: a JSON object with a `type` (may be repeated)
+    #[arg(long, value_name = "JSON", value_parser = details_entry)]
+    pub(super) authorization_details: Vec<Value>,
     /// How long the token lives
     #[arg(long, default_value = "5m", value_parser = humantime::parse_duration)]
     pub(super) lifetime: Duration,
@@ -134,6 +140,15 @@ fn claim(text: &str) -> Result<(String, Value), String> {
     Ok((name.to_owned(), value))
 }
 
+fn details_entry(text: &str) -> Result<Value, String> {
+    let entry: Value = serde_json::from_str(text).map_err(|fault| format!("`{text}` is not JSON: {fault}"))?;
+    if entry.get("type").is_some_and(Value::is_string) {
+        Ok(entry)
+    } else {
+        Err(format!("`{text}` is not an object with a string `type`"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,5 +159,13 @@ mod tests {
         assert_eq!(claim(r#"x={"a":"b=c"}"#).unwrap().1, serde_json::json!({ "a": "b=c" }));
         assert!(claim("x=plain").unwrap_err().contains("quotes"));
         assert!(claim("x").is_err());
+    }
+
+    #[test]
+    fn an_entry_of_authorization_details_has_a_type() {
+        assert!(details_entry(r#"{"type":"refund","amount":950}"#).is_ok());
+        for text in ["refund", r#""refund""#, "[]", "{}", r#"{"type":7}"#] {
+            assert!(details_entry(text).is_err(), "{text}");
+        }
     }
 }

@@ -33,6 +33,8 @@ pub struct IssuerConfig {
     pub lifetime: Duration,
     /// How long the public key stays published after a rotation.
     pub retired_keys: Duration,
+    /// The types of `authorization_details` that can be asked for (RFC 9396); any when empty.
+    pub details_types: Vec<String>,
 }
 
 /// A confidential OAuth client: in hopgate's terms, an agent.
@@ -58,7 +60,8 @@ impl fmt::Debug for Secret {
 }
 
 impl IssuerConfig {
-    /// Defaults: ES256, a new key, no clients, tokens of 5 minutes, retired keys for 10 minutes.
+    /// Defaults: ES256, a new key, no clients, tokens of 5 minutes, retired keys for 10 minutes, any type of
+    /// `authorization_details`.
     #[must_use]
     pub fn new(issuer: impl Into<String>) -> Self {
         Self {
@@ -68,6 +71,7 @@ impl IssuerConfig {
             clients: Vec::new(),
             lifetime: DEFAULT_LIFETIME,
             retired_keys: DEFAULT_RETIRED_KEYS,
+            details_types: Vec::new(),
         }
     }
 
@@ -94,6 +98,8 @@ pub(crate) struct IssuerFile {
     pub(crate) lifetime: Option<Duration>,
     #[serde(default, deserialize_with = "duration")]
     pub(crate) retired_keys: Option<Duration>,
+    #[serde(default)]
+    pub(crate) details_types: Vec<String>,
 }
 
 impl IssuerFile {

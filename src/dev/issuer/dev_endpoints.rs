@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::dev::mint::{TokenBuilder, now};
 
 use super::{
-    Issuer,
+    Issuer, details,
     form::{Pairs, Parameters},
     grant::{Grant, answer},
     oauth_error::OauthError,
@@ -29,11 +29,13 @@ pub(super) async fn user_token(State(issuer): State<Issuer>, pairs: Pairs) -> Re
         return Err(OauthError::target("audience or resource is missing"));
     }
     let scopes = parameters.scopes()?.unwrap_or_default();
+    let details = details::asked(&issuer, &parameters)?.unwrap_or_default();
     let lifetime = issuer.0.lifetime;
     let token =
         TokenBuilder::new(issuer.identifier(), sub, "").audiences(audiences).client_id(client_id).lifetime(lifetime);
     let token = authenticated(token, &parameters)?;
-    answer(&issuer, &Grant { token, scopes, lifetime_s: lifetime.as_secs(), issued_token_type: None, bound_to: None })
+    let lifetime_s = lifetime.as_secs();
+    answer(&issuer, &Grant { token, scopes, details, lifetime_s, issued_token_type: None, bound_to: None })
 }
 
 /// As an answer to what RFC 9470 section 4 adds to an authorization request: the person authenticated at the first of

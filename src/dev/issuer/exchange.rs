@@ -1,4 +1,5 @@
-//! Token exchange (RFC 8693): the same subject, one actor more, never a wider scope, never a longer life.
+//! Token exchange (RFC 8693): the same subject, one actor more, never a wider scope, no approval more, never a longer
+//! life.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use serde_json::Value;
 use crate::dev::mint::{Act, TokenBuilder, now};
 
 use super::{
-    Client, Issuer,
+    Client, Issuer, details,
     form::{self, Parameters},
     grant::Grant,
     oauth_error::OauthError,
@@ -34,6 +35,7 @@ pub(super) fn exchange(issuer: &Issuer, client: &Client, parameters: &Parameters
         return Err(OauthError::target("audience or resource is missing"));
     }
     let scopes = narrowed(&subject, parameters)?;
+    let details = details::narrowed(issuer, &subject, parameters)?;
 
     // A token that outlived the one it was made from could be exchanged again and again, for ever.
     let left = subject.exp.saturating_sub(now());
@@ -46,7 +48,7 @@ pub(super) fn exchange(issuer: &Issuer, client: &Client, parameters: &Parameters
     for (name, value) in [("auth_time", subject.auth_time), ("acr", subject.acr), ("amr", subject.amr)] {
         token = value.into_iter().fold(token, |token, value: Value| token.claim(name, value));
     }
-    Ok(Grant { token, scopes, lifetime_s, issued_token_type: Some(ACCESS_TOKEN), bound_to: None })
+    Ok(Grant { token, scopes, details, lifetime_s, issued_token_type: Some(ACCESS_TOKEN), bound_to: None })
 }
 
 fn subject(issuer: &Issuer, parameters: &Parameters) -> Result<Presented, OauthError> {

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::dev::mint::TokenBuilder;
 
 use super::{
-    Client, Issuer, dpop, exchange,
+    Client, Issuer, details, dpop, exchange,
     form::{Pairs, Parameters},
     oauth_error::OauthError,
 };
@@ -26,6 +26,8 @@ pub(super) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-
 pub(super) struct Grant {
     pub(super) token: TokenBuilder,
     pub(super) scopes: Vec<String>,
+    /// RFC 9396.
+    pub(super) details: Vec<details::Entry>,
     pub(super) lifetime_s: u64,
     /// For token exchange (RFC 8693 section 2.2.1).
     pub(super) issued_token_type: Option<&'static str>,
@@ -55,6 +57,9 @@ pub(super) async fn token(
 pub(super) fn answer(issuer: &Issuer, grant: &Grant) -> Result<Response, OauthError> {
     let scope = grant.scopes.join(" ");
     let mut token = grant.token.clone().scope(&scope);
+    if !grant.details.is_empty() {
+        token = token.claim(details::NAME, json!(grant.details));
+    }
     if let Some(thumbprint) = &grant.bound_to {
         token = token.claim("cnf", json!({ "jkt": thumbprint }));
     }
@@ -66,6 +71,10 @@ pub(super) fn answer(issuer: &Issuer, grant: &Grant) -> Result<Response, OauthEr
     if !scope.is_empty() {
         body.insert("scope".to_owned(), json!(scope));
     }
+    if !grant.details.is_empty() {
+        // RFC 9396 section 7: "the AS MUST also return the authorization_details as granted".
+        body.insert(details::NAME.to_owned(), json!(grant.details));
+    }
     if let Some(kind) = grant.issued_token_type {
         body.insert("issued_token_type".to_owned(), json!(kind));
     }
@@ -75,6 +84,9 @@ pub(super) fn answer(issuer: &Issuer, grant: &Grant) -> Result<Response, OauthEr
 /// RFC 6749 section 4.4. Without an audience the token is for the issuer itself: fit to be an `actor_token`, and
 /// nothing else.
 fn client_credentials(issuer: &Issuer, client: &Client, parameters: &Parameters) -> Result<Grant, OauthError> {
+    if parameters.get(details::NAME).is_some() {
+        return Err(OauthError::details("a client can't grant them to itself"));
+    }
     let scopes = match parameters.scopes()? {
         None => client.scopes.clone(),
         Some(asked) if asked.iter().all(|scope| client.scopes.contains(scope)) => asked,
@@ -88,7 +100,8 @@ fn client_credentials(issuer: &Issuer, client: &Client, parameters: &Parameters)
     }
     // RFC 9068 section 2.2: `sub` is the client itself where no resource owner is involved.
     let token = TokenBuilder::new(issuer.identifier(), &client.id, "").audiences(audiences).lifetime(issuer.0.lifetime);
-    Ok(Grant { token, scopes, lifetime_s: issuer.0.lifetime.as_secs(), issued_token_type: None, bound_to: None })
+    let lifetime_s = issuer.0.lifetime.as_secs();
+    Ok(Grant { token, scopes, details: Vec::new(), lifetime_s, issued_token_type: None, bound_to: None })
 }
 
 /// `client_secret_basic` or `client_secret_post`; RFC 6749 section 2.3: "MUST NOT use more than one authentication

@@ -12,7 +12,7 @@ pub(super) async fn document(State(issuer): State<Issuer>) -> Json<Value> {
     let identifier = &issuer.0.identifier;
     let scopes: BTreeSet<&str> =
         issuer.0.clients.iter().flat_map(|client| &client.scopes).map(String::as_str).collect();
-    Json(json!({
+    let mut document = json!({
         "hopgate_dev": true,
         "issuer": identifier.as_str(),
         "token_endpoint": identifier.url("/token"),
@@ -27,7 +27,13 @@ pub(super) async fn document(State(issuer): State<Issuer>) -> Json<Value> {
         "id_token_signing_alg_values_supported": [issuer.signing_key().alg()],
         "hopgate_dev_user_token_endpoint": identifier.url("/user-token"),
         "hopgate_dev_rotate_endpoint": identifier.url("/rotate"),
-    }))
+    });
+    let types = &issuer.0.details_types;
+    if let (Some(members), false) = (document.as_object_mut(), types.is_empty()) {
+        // RFC 9396 section 10. Where any is taken, there is none to name.
+        members.insert("authorization_details_types_supported".to_owned(), json!(types));
+    }
+    Json(document)
 }
 
 pub(super) async fn jwks(State(issuer): State<Issuer>) -> Json<Value> {

@@ -6,12 +6,14 @@
 //! GET  /jwks                                     the signing key, and for a while the ones before it
 //! POST /token                                    client_credentials, token-exchange; with a DPoP proof, bound to its key
 //! POST /user-token                               dev only: sub, client_id, audience, scope; stands for a consent.
-//!                                                With acr_values or auth_time: the person authenticated like that
+//!                                                With acr_values or auth_time: the person authenticated like that;
+//!                                                with authorization_details (RFC 9396): the person granted those
 //! POST /rotate                                   dev only: a new signing key; keep_old=false forgets the old ones now
 //! ```
 //! An issuer identifier with a path (`http://127.0.0.1:9000/as`) has its endpoints below that path.
 
 mod config;
+mod details;
 mod dev_endpoints;
 mod dpop;
 mod exchange;
@@ -55,6 +57,7 @@ struct State {
     clients: Vec<Client>,
     lifetime: Duration,
     retired_keys: Duration,
+    details_types: Vec<String>,
     keys: ArcSwap<KeyRing>,
 }
 
@@ -73,6 +76,7 @@ impl Issuer {
             clients: config.clients,
             lifetime: config.lifetime,
             retired_keys: config.retired_keys,
+            details_types: config.details_types,
             keys: ArcSwap::from_pointee(KeyRing::new(key)),
         })))
     }

@@ -40,6 +40,11 @@ impl OauthError {
         Self { code: "invalid_dpop_proof", description }
     }
 
+    /// RFC 9396 section 5.
+    pub(super) const fn details(description: &'static str) -> Self {
+        Self { code: "invalid_authorization_details", description }
+    }
+
     pub(super) const fn grant_type(description: &'static str) -> Self {
         Self { code: "unsupported_grant_type", description }
     }

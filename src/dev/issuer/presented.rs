@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::dev::mint::{Act, present};
 
-use super::Issuer;
+use super::{Issuer, details};
 
 /// The claims of a token whose signature, type, issuer and expiry were checked.
 #[derive(Debug, Deserialize)]
@@ -19,6 +19,8 @@ pub(super) struct Presented {
     pub(super) exp: u64,
     #[serde(default, deserialize_with = "present")]
     pub(super) scope: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) authorization_details: Option<Vec<details::Entry>>,
     #[serde(default, deserialize_with = "present")]
     pub(super) act: Option<Act>,
     /// Who may become the actor (RFC 8693 section 4.4).

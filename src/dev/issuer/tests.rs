@@ -1,5 +1,6 @@
 //! The issuer over HTTP, as hopgate and the demo's agents use it.
 
+mod details;
 mod dpop;
 mod exchange;
 
@@ -23,13 +24,18 @@ struct Running {
 
 /// An issuer on a port of its own, with the clients `planner` and `researcher`.
 async fn start(path: &str) -> Running {
+    start_with(path, |_| {}).await
+}
+
+async fn start_with(path: &str, change: impl FnOnce(&mut IssuerConfig)) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}{path}", listener.local_addr().unwrap());
-    let config = IssuerConfig::new(&url).client("planner", "s:1", &["invoices:read", "research:run"]).client(
+    let mut config = IssuerConfig::new(&url).client("planner", "s:1", &["invoices:read", "research:run"]).client(
         "researcher",
         "s2",
         &["invoices:read"],
     );
+    change(&mut config);
     let issuer = Issuer::new(config).unwrap();
     let serving = issuer.clone();
     tokio::spawn(async move { serving.serve(listener, pending()).await });
