@@ -8,6 +8,7 @@
 
 mod fixture;
 mod page;
+mod policies;
 mod record_schema;
 mod samples;
 mod tables;

@@ -20,6 +20,8 @@ use crate::tables::schema_paths;
 
 const CONFIG: &str = "yaml hopgate";
 const EVERY_FIELD: &str = "yaml hopgate every-field";
+const POLICIES: &str = "yaml hopgate policies";
+const SCOPES: &str = "yaml hopgate scopes";
 const REVOCATIONS: &str = "yaml revocations";
 
 /// The connection manager of the whole file.
@@ -28,7 +30,7 @@ const CONNECTIONS: &str = "/static_resources/listeners/0/filter_chains/0/filters
 #[test]
 fn every_configuration_loads() {
     let folder = folder();
-    for block in blocks_of(CONFIG).into_iter().chain(blocks_of(EVERY_FIELD)) {
+    for block in [CONFIG, EVERY_FIELD, POLICIES, SCOPES].into_iter().flat_map(blocks_of) {
         if let Err(faults) = config::load_text(&block.text, folder.path()) {
             panic!("{}: {faults:?}", block.place);
         }
@@ -64,6 +66,11 @@ fn every_revocation_list_loads() {
 #[test]
 fn no_kind_of_block_goes_unseen() {
     let known = [
+        "cedar limits",
+        "cedar policy",
+        "cedar policy alone",
+        "json entities",
+        "text explain-policy",
         "yaml envoy",
         "yaml envoy-filter",
         "yaml envoy-route",
@@ -74,8 +81,8 @@ fn no_kind_of_block_goes_unseen() {
         "text explain",
     ];
     for block in blocks() {
-        let seen =
-            [CONFIG, EVERY_FIELD, REVOCATIONS].contains(&block.kind.as_str()) || known.contains(&block.kind.as_str());
+        let seen = [CONFIG, EVERY_FIELD, POLICIES, SCOPES, REVOCATIONS].contains(&block.kind.as_str())
+            || known.contains(&block.kind.as_str());
         assert!(seen, "{}: no test reads `{}` blocks", block.place, block.kind);
     }
 }
@@ -232,6 +239,9 @@ fn folder() -> TempDir {
     }
     fs::write(folder.path().join("nonce.key"), [7; 32]).unwrap();
     fs::write(folder.path().join("revocations.yaml"), "revoked: []").unwrap();
+    fs::create_dir(folder.path().join("policies")).unwrap();
+    fs::write(folder.path().join("policies/base.cedar"), "permit(principal, action, resource);").unwrap();
+    fs::write(folder.path().join("limits.cedar"), "permit(principal, action, resource);").unwrap();
     fs::write(folder.path().join("invoices.cedar"), "permit(principal, action, resource);").unwrap();
     fs::write(folder.path().join("people.json"), "[]").unwrap();
     let ids = ["spiffe://demo.local/ns/agents/sa/invoices".to_owned()];
