@@ -110,8 +110,17 @@ struct Walk<'s> {
 struct Called<'a> {
     service: &'a Service,
     rule: &'a Rule,
+    /// What is asked of what else the call does.
+    also: Option<&'a Rule>,
     claims: &'a Claims,
     chain: &'a delegation::Chain,
+}
+
+impl<'a> Called<'a> {
+    /// Every rule that the call must satisfy.
+    fn rules(&self) -> impl Iterator<Item = &'a Rule> + use<'a> {
+        std::iter::once(self.rule).chain(self.also)
+    }
 }
 
 impl Walk<'_> {
@@ -154,11 +163,11 @@ impl Walk<'_> {
         let asked = asked.or_else(|reason| self.check(reason.check(), Err(reason)))?;
         let rule = asked.rule;
         self.findings.rule = Some(Arc::clone(rule));
-        self.age(rule, claims, now)?;
-        let called = Called { service, rule, claims, chain: &chain };
+        let called = Called { service, rule, also: asked.also.map(Arc::as_ref), claims, chain: &chain };
+        self.age(&called, now)?;
         self.actors(&called)?;
         let proof = self.sender(&called, &sent, credential, now)?;
-        self.scopes(&called, asked.also)?;
+        self.scopes(&called)?;
         self.step_up(&called, now)?;
 
         // Not before: what a call must look like is for those who may make it.
@@ -169,7 +178,8 @@ impl Walk<'_> {
         self.policy(&called, &sent, parameters, now)?;
 
         // Last, when all else has passed: a claim can't be taken back.
-        let token = rule.single_use.then(|| token_claim(snapshot, service, claims)).transpose();
+        let token =
+            called.rules().any(|rule| rule.single_use).then(|| token_claim(snapshot, service, claims)).transpose();
         let token = self.check(Check::Replay, token)?;
         let nonce = proof.as_ref().map(|_| snapshot.proofs.nonces.mint(now).into());
         let Some(pending) = Pending::of(proof.as_ref().map(proof_claim), token, nonce) else {
@@ -181,7 +191,7 @@ impl Walk<'_> {
 
     /// Checks 7 and 8.
     fn actors(&mut self, called: &Called<'_>) -> Result<(), Reason> {
-        let Called { service, rule, claims, chain } = *called;
+        let Called { service, claims, chain, .. } = *called;
         let agents = &self.snapshot.agents;
         if claims.act == Act::Malformed {
             // Always: observed, it would be read as no delegation.
@@ -189,43 +199,36 @@ impl Walk<'_> {
         }
         let client_type = ClientType::of(agents, claims);
         self.findings.client_type = Some(client_type);
-        let delegated = delegation::check(&rule.delegation, service, claims, chain);
-        self.enforce(Check::Delegation, delegated.and_then(|()| delegation::check_client(rule, client_type)))?;
-        match rule.delegation.bind_caller {
-            BindCaller::No => {
-                self.trail.set(Check::Caller, Verdict::NotAsked);
-                Ok(())
-            }
-            BindCaller::Spiffe => {
-                let peer = self.findings.peer.as_ref();
-                self.enforce(Check::Caller, delegation::check_caller(agents, claims, chain, peer))
-            }
+        let delegated = called.rules().try_for_each(|rule| {
+            delegation::check(&rule.delegation, service, claims, chain)?;
+            delegation::check_client(rule, client_type)
+        });
+        self.enforce(Check::Delegation, delegated)?;
+        if called.rules().all(|rule| rule.delegation.bind_caller == BindCaller::No) {
+            self.trail.set(Check::Caller, Verdict::NotAsked);
+            return Ok(());
         }
+        let peer = self.findings.peer.as_ref();
+        self.enforce(Check::Caller, delegation::check_caller(agents, claims, chain, peer))
     }
 
     /// Check 10, for what the call does, and for what else it does on the way.
-    fn scopes(&mut self, called: &Called<'_>, also: Option<&Arc<Rule>>) -> Result<(), Reason> {
-        let Called { rule, claims, chain, .. } = *called;
+    fn scopes(&mut self, called: &Called<'_>) -> Result<(), Reason> {
         let agents = &self.snapshot.agents;
-        let enough = scopes::check(rule, agents, claims, chain);
-        let enough = enough.and_then(|()| match also {
-            None => Ok(()),
-            Some(other) => scopes::check(other, agents, claims, chain).inspect_err(|_| {
-                self.findings.rule = Some(Arc::clone(other));
-            }),
-        });
-        self.enforce(Check::Scopes, enough)
+        let mut rules = called.rules();
+        self.enforce(Check::Scopes, rules.try_for_each(|rule| scopes::check(rule, agents, called.claims, called.chain)))
     }
 
     /// Check 11.
     fn step_up(&mut self, called: &Called<'_>, now: UnixTime) -> Result<(), Reason> {
-        let Some(step_up) = &called.rule.step_up else {
+        if called.rules().all(|rule| rule.step_up.is_none()) {
             self.trail.set(Check::StepUp, Verdict::NotAsked);
             return Ok(());
-        };
+        }
         let issuer = self.snapshot.issuer(&called.claims.issuer);
         let skew = issuer.map_or(Duration::ZERO, |issuer| issuer.clock_skew);
-        self.enforce(Check::StepUp, step_up::check(step_up, called.claims, skew, now))
+        let mut rules = called.rules().filter_map(|rule| rule.step_up.as_ref());
+        self.enforce(Check::StepUp, rules.try_for_each(|rule| step_up::check(rule, called.claims, skew, now)))
     }
 
     /// Check 12.
@@ -261,20 +264,26 @@ impl Walk<'_> {
             self.trail.set(Check::Policy, Verdict::NotAsked);
             return Ok(());
         };
-        let (judgement, verdict) = policies.judge(&policy::Call {
-            agents: &self.snapshot.agents,
-            service: called.service,
-            rule: called.rule,
-            claims: called.claims,
-            chain: called.chain,
-            peer: self.findings.peer.as_ref().map(SpiffeId::as_str),
-            method: sent.request.method,
-            path: sent.path.as_str(),
-            operation: self.findings.operation.as_ref(),
-            parameters,
-            now,
-        });
-        self.findings.judgement = judgement;
+        let mut verdict = Ok(());
+        for rule in called.rules() {
+            let judged = policies.judge(&policy::Call {
+                agents: &self.snapshot.agents,
+                service: called.service,
+                rule,
+                claims: called.claims,
+                chain: called.chain,
+                peer: self.findings.peer.as_ref().map(SpiffeId::as_str),
+                method: sent.request.method,
+                path: sent.path.as_str(),
+                operation: self.findings.operation.as_ref(),
+                parameters,
+                now,
+            });
+            (self.findings.judgement, verdict) = judged;
+            if verdict.is_err() {
+                break;
+            }
+        }
         self.enforce(Check::Policy, verdict)
     }
 
@@ -286,15 +295,16 @@ impl Walk<'_> {
         credential: Credential<'_>,
         now: UnixTime,
     ) -> Result<Option<Proof>, Reason> {
-        let Called { service, rule, claims, .. } = *called;
+        let Called { service, claims, .. } = *called;
+        let required = called.rules().any(|rule| rule.sender_constrained);
         let bearer = credential.scheme == Scheme::Bearer && claims.confirmation == Confirmation::None;
-        if bearer && !rule.sender_constrained {
+        if bearer && !required {
             self.trail.set(Check::Sender, Verdict::NotAsked);
             return Ok(None);
         }
         let sent = sender::Sent { request: sent.request, path: sent.path.as_str(), credential };
         let peer = self.findings.peer.as_ref();
-        let result = sender::check(self.snapshot, service, rule, &claims.confirmation, &sent, peer, now);
+        let result = sender::check(self.snapshot, service, required, &claims.confirmation, &sent, peer, now);
         if let Err(reason) = &result
             && reason.answer() == Answer::UseNonce
         {
@@ -310,9 +320,11 @@ impl Walk<'_> {
     }
 
     /// What the rule says of the age of the token, the last part of check 4.
-    fn age(&mut self, rule: &Rule, claims: &Claims, now: UnixTime) -> Result<(), Reason> {
-        let issuer = self.snapshot.issuer(&claims.issuer).ok_or(Reason::IssuerUnknown);
-        let young = issuer.and_then(|issuer| lifetime::check_age(issuer, rule.max_token_age, claims, now));
+    fn age(&mut self, called: &Called<'_>, now: UnixTime) -> Result<(), Reason> {
+        let issuer = self.snapshot.issuer(&called.claims.issuer).ok_or(Reason::IssuerUnknown);
+        let young = issuer.and_then(|issuer| {
+            called.rules().try_for_each(|rule| lifetime::check_age(issuer, rule.max_token_age, called.claims, now))
+        });
         self.check(Check::Token, young)
     }
 

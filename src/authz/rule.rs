@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::approval::Approval;
 use super::client_type::ClientType;
 use super::delegation::Delegation;
+use super::json::same_folded;
 use super::parameters::{Argument, Source};
 use super::step_up::StepUp;
 
@@ -35,6 +36,18 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Whether a query names one of the arguments: some frameworks merge it with the body.
+    pub(super) fn is_repeated_in(&self, query: Option<&str>) -> bool {
+        let in_approval =
+            self.approval.iter().flat_map(|approval| &approval.fields).filter_map(|(_, source)| match source {
+                Source::Argument(names) => names.first(),
+                Source::Path(_) => None,
+            });
+        let names: Vec<_> = self.arguments.iter().map(|argument| &argument.name).chain(in_approval).collect();
+        form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+            .any(|(named, _)| names.iter().any(|name| same_folded(&named, name)))
+    }
+
     /// Whether it takes the arguments of a call to decide.
     pub(super) fn looks_at_arguments(&self) -> bool {
         let approves =

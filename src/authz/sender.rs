@@ -9,7 +9,6 @@ use super::credential::{Credential, Scheme};
 use super::proof::{Call, Proof};
 use super::reason::Reason;
 use super::request::Request;
-use super::rule::Rule;
 use super::snapshot::{Service, Snapshot};
 use super::spiffe::SpiffeId;
 use super::time::UnixTime;
@@ -21,11 +20,12 @@ pub(super) struct Sent<'a> {
     pub(super) credential: Credential<'a>,
 }
 
-/// The proof that is used up by this call, where there is one.
+/// The proof that is used up by this call, where there is one. `required`: a token bound to nobody is
+/// refused.
 pub(super) fn check(
     snapshot: &Snapshot,
     service: &Service,
-    rule: &Rule,
+    required: bool,
     confirmation: &Confirmation,
     sent: &Sent<'_>,
     peer: Option<&SpiffeId>,
@@ -46,7 +46,7 @@ pub(super) fn check(
         (None, Scheme::Bearer) => None,
         (Some(bound_to), Scheme::Dpop) => Some(check_proof(snapshot, service, bound_to, sent, now)?),
     };
-    if rule.sender_constrained && *confirmation == Confirmation::None {
+    if required && *confirmation == Confirmation::None {
         return Err(Reason::SenderUnconstrained);
     }
     Ok(proof)

@@ -22,10 +22,13 @@ pub(super) fn run(args: &Args) -> Exit {
             if args.strict && !settings.warnings.is_empty() {
                 return Exit::Faults;
             }
-            let policies = settings.policies.as_ref().map_or(0, |policies| policies.len());
+            let policies = match settings.policies.as_ref().map_or(0, |policies| policies.len()) {
+                1 => "1 policy".to_owned(),
+                several => format!("{several} policies"),
+            };
             let routes: usize = settings.services.iter().map(|service| service.routes.iter().count()).sum();
             println!(
-                "{}: good: {} issuer(s), {} agent(s), {} service(s), {routes} route(s), {policies} policies, revision {}",
+                "{}: good: {} issuer(s), {} agent(s), {} service(s), {routes} route(s), {policies}, revision {}",
                 args.config.display(),
                 settings.issuers.len(),
                 settings.agents.iter().count(),

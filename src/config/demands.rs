@@ -21,7 +21,11 @@ pub(super) struct Demands {
 }
 
 /// The classes of a configuration, as written.
-pub(super) struct Classes<'a>(&'a BTreeMap<String, written::Demands>);
+pub(super) struct Classes<'a> {
+    written: &'a BTreeMap<String, written::Demands>,
+    /// Approvals refuse, and are not only observed.
+    approvals_enforced: bool,
+}
 
 impl<'a> Classes<'a> {
     pub(super) fn new(config: &'a written::Config, faults: &mut Faults, warnings: &mut Faults) -> Self {
@@ -34,7 +38,8 @@ impl<'a> Classes<'a> {
                 warnings.add(format_args!("risk.{graver}"), format_args!("asks for less than `{milder}`"));
             }
         }
-        Self(&config.risk)
+        let mode = config.enforcement.get(&written::ObservableCheck::Approval);
+        Self { written: &config.risk, approvals_enforced: mode != Some(&written::Mode::Observe) }
     }
 
     /// What is asked for: by what stands `behind` a route, else by its class; then by the route, then by
@@ -49,6 +54,7 @@ impl<'a> Classes<'a> {
         warnings: &mut Faults,
     ) -> Demands {
         let own = behind.unwrap_or(route);
+        let approved = approved && self.approvals_enforced;
         check(&own.demands(), path, faults);
         let of_own = self.class(own.risk.as_deref(), path, faults);
         let risk = own.risk.as_deref().or(route.risk.as_deref());
@@ -77,9 +83,9 @@ impl<'a> Classes<'a> {
 
     fn class(&self, name: Option<&str>, path: &str, faults: &mut Faults) -> written::Demands {
         let Some(name) = name else { return written::Demands::default() };
-        let class = self.0.get(name).cloned();
+        let class = self.written.get(name).cloned();
         if class.is_none() && !BUILT_IN.contains(&name) {
-            let known: BTreeSet<_> = BUILT_IN.into_iter().chain(self.0.keys().map(String::as_str)).collect();
+            let known: BTreeSet<_> = BUILT_IN.into_iter().chain(self.written.keys().map(String::as_str)).collect();
             let known = known.into_iter().collect::<Vec<_>>().join(", ");
             faults
                 .add(format_args!("{path}.risk"), format_args!("found `{name}`, expected a class of `risk`: {known}"));

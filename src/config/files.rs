@@ -24,10 +24,15 @@ impl<'a> Files<'a> {
 
     /// The content of `name`, or a fault at `path`.
     pub(super) fn read(&mut self, name: impl AsRef<Path>, path: &str, faults: &mut Faults) -> Option<Vec<u8>> {
+        let name = name.as_ref();
         let file = self.folder.join(name);
         self.read.push(file.clone());
         match read_bounded(&file) {
             Ok(bytes) => {
+                // Policies without a name of their own are called by their file's.
+                let called = name.file_name().unwrap_or_default().as_encoded_bytes();
+                self.hash.update(&(called.len() as u64).to_be_bytes());
+                self.hash.update(called);
                 self.hash.update(&(bytes.len() as u64).to_be_bytes());
                 self.hash.update(&bytes);
                 Some(bytes)

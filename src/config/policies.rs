@@ -65,7 +65,11 @@ fn find(pattern: &str, path: &str, files: &Files<'_>, faults: &mut Faults) -> Ve
     let folder = glob::Pattern::escape(&files.path_of("").to_string_lossy());
     let whole = Path::new(&folder).join(pattern);
     let found: Vec<PathBuf> = match glob::glob(&whole.to_string_lossy()) {
-        Ok(paths) => paths.filter_map(Result::ok).collect(),
+        Ok(paths) => paths
+            .filter_map(|found| {
+                found.map_err(|error| faults.add(path, format_args!("found `{pattern}`: {error}"))).ok()
+            })
+            .collect(),
         Err(error) => {
             faults.add(path, format_args!("found `{pattern}`: {error}"));
             return Vec::new();

@@ -123,12 +123,20 @@ fn mcp(route: &written::Route, matches: &written::McpMatch, path: &str, rules: &
         |written| written.iter().map(|revision| self::revision(*revision)).collect(),
     );
     for name in route.resources.keys().filter(|name| leaves_the_authority_open(name)) {
-        let message = "a star before the path with something behind it also takes other authorities";
+        let message = "a star within the authority also takes those of others";
         rules.faults.add(format_args!("{path}.resources.{name}"), message);
     }
     let connection = rules.build(&place, None, false);
     // The route's own name is that of all its actions.
-    let connection = Rule { action: format!("{}/connection", connection.action).into(), ..connection };
+    // A token that is good for once is not used up by opening a connection.
+    let action = format!("{}/connection", connection.action).into();
+    let connection = Rule { action, single_use: false, ..connection };
+    if route.approval.is_some() || !route.arguments.is_empty() {
+        rules.faults.add(path, "`approval` and `arguments` belong to a tool or prompt of it");
+    }
+    if [&route.methods, &route.tools, &route.resources, &route.prompts].iter().all(|rules| rules.is_empty()) {
+        rules.warnings.add(path, "allows no tool, resource, prompt or method: nothing may be called");
+    }
     let speaks = Mcp {
         revisions,
         connection: Arc::new(connection),
@@ -142,6 +150,13 @@ fn mcp(route: &written::Route, matches: &written::McpMatch, path: &str, rules: &
     }
     let places = ["POST", "GET", "DELETE"].map(|method| (method.to_owned(), matches.path.clone()));
     Some(Built { places: places.to_vec(), speaks: Speaks::Mcp(Box::new(speaks)) })
+}
+
+fn version(written: written::A2aVersion) -> a2a::Version {
+    match written {
+        written::A2aVersion::V03 => a2a::Version::V03,
+        written::A2aVersion::V10 => a2a::Version::V10,
+    }
 }
 
 fn revision(written: written::McpRevision) -> mcp::Revision {
@@ -190,10 +205,15 @@ fn a2a(route: &written::Route, matches: &written::A2aMatch, path: &str, rules: &
         [any] if any == "*" => a2a::Tenants::Any,
         these => a2a::Tenants::These(these.iter().map(|tenant| tenant.as_str().into()).collect()),
     };
+    let versions = matches.versions.as_ref().map_or_else(
+        || a2a::Version::ALL.to_vec(),
+        |written| written.iter().map(|version| self::version(*version)).collect(),
+    );
     let speaks = A2a {
         json_rpc: matches.json_rpc.as_deref().map(Into::into),
         rest: rest.map(Into::into),
         grpc: matches.grpc,
+        versions,
         scopes: scope_list(&route.scopes, &format!("{path}.scopes"), &mut Faults::default()),
         tenants,
         methods: patterns(&place, "methods", &route.methods, true, rules),
@@ -240,12 +260,12 @@ fn stands_for_any(pattern: &str, names: &[&str]) -> bool {
     names.iter().any(|name| takes(name))
 }
 
-/// Whether the star of a URI's pattern stands in its authority with something behind it: it would also
-/// take an authority of somebody else, and the rest in the path.
+/// Whether the star of a URI's pattern stands in its authority beside something else: it would also
+/// take an authority of somebody else.
 fn leaves_the_authority_open(pattern: &str) -> bool {
     pattern.split_once('*').is_some_and(|(before, behind)| {
         let authority = before.split_once("//").map(|(_, rest)| rest);
-        authority.is_some_and(|rest| !rest.contains('/')) && !behind.is_empty()
+        authority.is_some_and(|rest| !rest.contains('/') && !(rest.is_empty() && behind.is_empty()))
     })
 }
 

@@ -81,7 +81,9 @@ impl Rules<'_> {
             self.warnings,
         );
         let declared = if own.arguments.is_empty() { &of_route.arguments } else { &own.arguments };
-        if !declared.is_empty() && !arguments {
+        // On a route of MCP that is told for the whole route.
+        let told = behind.is_none() && place.route.matches.mcp.is_some();
+        if !own.arguments.is_empty() && !arguments && !told {
             self.faults.add(format_args!("{path}.arguments"), "there are none to be seen here");
         }
         Rule {

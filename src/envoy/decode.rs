@@ -6,6 +6,11 @@ use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
 
 use crate::authz::{Body, Field, Request};
 
+/// Headers by which some frameworks run another method, or another path, than the request's, which
+/// is the one that was judged.
+const OVERRIDES: [&str; 5] =
+    ["x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"];
+
 /// Headers to the service that only hopgate may set.
 pub const IDENTITY_PREFIX: &str = "x-hopgate-";
 
@@ -22,7 +27,7 @@ pub struct Decoded<'a> {
     pub request_id: Option<&'a str>,
     /// The trace id field of `traceparent` (W3C Trace Context section 3.2.2.3), if it can be one.
     pub trace_id: Option<&'a str>,
-    /// Headers of the request that pretend to be ours, under any spelling.
+    /// Headers of the request that pretend to be ours, under any spelling, or change what is asked for.
     pub forged: Vec<&'a str>,
 }
 
@@ -110,7 +115,7 @@ fn read_header<'a>(key: &'a str, value: &'a [u8], decoded: &mut Decoded<'a>, mar
         decoded.request_id = std::str::from_utf8(value).ok();
     } else if key.eq_ignore_ascii_case("traceparent") {
         decoded.trace_id = std::str::from_utf8(value).ok().and_then(trace_id);
-    } else if is_ours(key) {
+    } else if is_ours(key) || OVERRIDES.iter().any(|name| key.eq_ignore_ascii_case(name)) {
         decoded.forged.push(key);
     }
 }

@@ -50,7 +50,8 @@ pub fn allow(_: &Permit, _: &Receipt, told: Told<'_>, decoded: &Decoded<'_>, ups
     } else {
         remove.extend(IDENTITY_HEADERS.map(str::to_owned));
     }
-    if !upstream.forward_token {
+    // A token that nobody looked at is no token of ours to pass on.
+    if !upstream.forward_token || told.findings.token.verified().is_none() {
         // A proof is worth nothing without its token, and says more than the service needs.
         remove.extend(["authorization", "dpop"].map(str::to_owned));
     }
@@ -83,9 +84,8 @@ pub fn deny(reason: Reason, told: Told<'_>, grpc: bool) -> CheckResponse {
         let body = Body { error: answer.error, error_description: reason.description(), decision_id: told.decision_id };
         json_rpc::dressed(reason, told.findings.operation.as_ref(), &body)
     };
-    if grpc && reason.answer() == Answer::InvalidRequest {
-        // Envoy would make INTERNAL (13) of a 400; this is INVALID_ARGUMENT.
-        headers.push(header("grpc-status", "3".to_owned()));
+    if let (true, Some(status)) = (grpc, grpc_status(reason.answer())) {
+        headers.push(header("grpc-status", status.to_owned()));
     }
     // One field line a scheme.
     for challenge in www_authenticate(reason, told.findings, told.proof_algorithms) {
@@ -95,7 +95,8 @@ pub fn deny(reason: Reason, told: Told<'_>, grpc: bool) -> CheckResponse {
         headers.push(header("dpop-nonce", nonce.as_ref().to_owned()));
     }
     if reason.answer() == Answer::MethodNotAllowed {
-        headers.push(header("allow", "POST".to_owned()));
+        let route = told.findings.route.as_ref();
+        headers.push(header("allow", route.map_or(String::new(), |route| route.speaks.http_methods().join(", "))));
     }
     if reason.answer() == Answer::Unavailable {
         headers.push(header("retry-after", "1".to_owned()));
@@ -108,6 +109,27 @@ pub fn deny(reason: Reason, told: Told<'_>, grpc: bool) -> CheckResponse {
             headers,
             body,
         })),
+    }
+}
+
+/// The status of gRPC where Envoy's own choice, by the HTTP status, would say something else:
+/// `INVALID_ARGUMENT`, `RESOURCE_EXHAUSTED`, `UNIMPLEMENTED`.
+fn grpc_status(answer: Answer) -> Option<&'static str> {
+    match answer {
+        Answer::InvalidRequest | Answer::UnsupportedMediaType => Some("3"),
+        Answer::ContentTooLarge => Some("8"),
+        Answer::MethodNotAllowed => Some("12"),
+        Answer::NoCredential
+        | Answer::InvalidToken
+        | Answer::InvalidTokenUnlessProven
+        | Answer::InvalidProof
+        | Answer::UseNonce
+        | Answer::InsufficientUserAuthentication
+        | Answer::InsufficientAuthorization
+        | Answer::InsufficientScope
+        | Answer::ActorUnauthorized
+        | Answer::AccessDenied
+        | Answer::Unavailable => None,
     }
 }
 

@@ -115,9 +115,17 @@ fn a_tenant_is_one_of_ours_wherever_it_is_written() {
     assert_eq!(rpc("SendMessage", json!({ "tenant": 7 })).tried(&state), Some(Reason::ParamsMalformed));
     assert_eq!(Ask::json("/a2a/rest/acme/message:send", "{}").tried(&state), READ);
     assert_eq!(Ask::json("/a2a/rest/evil/message:send", "{}").tried(&state), unknown);
-    assert_eq!(Ask::json("/a2a/rest/message:send", r#"{"tenant":"evil"}"#).tried(&state), unknown);
-    assert_eq!(Ask::get("/a2a/rest/tasks/7?tenant=evil").tried(&state), unknown);
-    assert_eq!(Ask::get("/a2a/rest/tasks/7?tenant=acme").tried(&state), READ);
+    assert_eq!(Ask::get("/a2a/rest/acme/tasks/7?tenant=acme").tried(&state), READ);
+    // Named where the service does not look, it would be another one here than there.
+    for ask in [
+        Ask::json("/a2a/rest/message:send", r#"{"tenant":"acme"}"#),
+        Ask::get("/a2a/rest/tasks/7?tenant=acme"),
+        Ask::get("/a2a/rest/acme/tasks/7?tenant="),
+        rpc("message/send", json!({ "tenant": "acme" })),
+        rpc("SendMessage", json!({ "tenant": "acme" })).at("/a2a?tenant=evil"),
+    ] {
+        assert_eq!(ask.tried(&state), Some(Reason::ParamsMalformed), "{}", ask.path);
+    }
     let two = Ask::json("/a2a/rest/acme/message:send", r#"{"tenant":"evil"}"#);
     assert_eq!(two.tried(&state), Some(Reason::ParamsMalformed));
     let seen = Ask::get("/a2a/rest/acme/tasks/7").token(&token()).of(&state).findings.operation.unwrap();
@@ -127,8 +135,14 @@ fn a_tenant_is_one_of_ours_wherever_it_is_written() {
 #[test]
 fn a_version_is_one_that_is_known() {
     let state = state();
-    for version in ["1.0", "0.3", "", " 1.0 "] {
-        assert_eq!(rpc("SendMessage", json!({})).with("a2a-version", version).tried(&state), READ, "{version}");
+    for (method, version) in
+        [("SendMessage", "1.0"), ("SendMessage", " 1.0 "), ("message/send", "0.3"), ("message/send", "")]
+    {
+        assert_eq!(rpc(method, json!({})).with("a2a-version", version).tried(&state), READ, "{method} {version}");
+    }
+    for (method, version) in [("SendMessage", "0.3"), ("SendMessage", ""), ("message/send", "1.0")] {
+        let tried = rpc(method, json!({})).with("a2a-version", version).tried(&state);
+        assert_eq!(tried, Some(Reason::RevisionUnsupported), "{method} {version}");
     }
     for version in ["2.0", "1", "1.0, 0.3", "\u{661}.0"] {
         let refused = rpc("SendMessage", json!({})).with("a2a-version", version).tried(&state);

@@ -4,6 +4,11 @@
 
 mod a2a;
 mod approval;
+mod attack_a2a;
+mod attack_config;
+mod attack_json;
+mod attack_misc;
+mod attack_second;
 mod body;
 mod chain_properties;
 mod config_faults;

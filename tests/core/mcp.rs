@@ -3,7 +3,7 @@
 use hopgate::authz::{Protocol, Reason};
 use serde_json::{Value, json};
 
-use crate::support::{AUDIENCE, Ask, ISSUER, NOW, state_of};
+use crate::support::{AUDIENCE, Ask, ISSUER, NOW, state_of, token};
 use hopgate::dev::mint::TokenBuilder;
 
 const CONFIG: &str = r#"
@@ -241,7 +241,7 @@ fn a_tool_needs_its_own_scopes_beside_the_routes_each_once() {
     let state = state_of(CONFIG, &[]);
     for (name, scopes) in [("search_docs", ["docs:use", "docs:read"]), ("search_secrets", ["docs:use", "docs:secrets"])]
     {
-        let rule = older("tools/call", tool(name)).of(&state).findings.rule.unwrap();
+        let rule = older("tools/call", tool(name)).token(&token()).of(&state).findings.rule.unwrap();
         assert_eq!(rule.scopes.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), scopes);
     }
 }

@@ -89,7 +89,7 @@ fn a_policy_that_fails_to_evaluate_refuses_whatever_the_others_say() {
         r#"{PERMIT}
         @id("breaks")
         forbid(principal, action, resource)
-        when {{ context.depth + 9223372036854775807 < 0 }};"#
+        when {{ context.delegation_depth + 9223372036854775807 < 0 }};"#
     ));
     let evaluation = Ask::get("/docs/7").token(&token()).of(&state);
     assert!(matches!(evaluation.outcome, Outcome::Refused(Reason::PolicyFailed)));
@@ -115,7 +115,7 @@ fn policies_see_what_the_call_is() {
         (r#"context.client_type == "agent""#, true),
         (r#"context.scopes.contains("docs:read")"#, true),
         (r#"context.scopes.contains("docs")"#, false),
-        ("context.depth == 2", true),
+        ("context.delegation_depth == 2", true),
         (r#"context.actors.contains(Agent::"planner") && context.unknown_actors"#, true),
         ("context.prior_actors.isEmpty()", true),
         (r#"context has acr && context.acr == "urn:mfa""#, true),
@@ -124,7 +124,7 @@ fn policies_see_what_the_call_is() {
         ("context.sender_constrained", false),
         (r#"context.protocol == "mcp" && context.method == "POST" && context.path == "/mcp""#, true),
         (
-            r#"context has operation && context.operation == "tools/call" && context has name && context.name == "refund""#,
+            r#"context has operation && context.operation == "tools/call" && context has operation_name && context.operation_name == "refund""#,
             true,
         ),
         (r#"context.claims has department && context.claims.department == "finance""#, true),
@@ -220,7 +220,7 @@ fn a_bad_policy_set_does_not_load_and_every_fault_is_told() {
         (r#"permit(principal, action == Action::"docs/two", resource);"#, "docs/two"),
         ("permit(principal, action, resource) when { context.subjekt == 1 };", "subjekt"),
         (
-            "permit(principal, action, resource) when { context.depth == \"1\" };",
+            "permit(principal, action, resource) when { context.delegation_depth == \"1\" };",
             "line 1: the types Long and String are not compatible",
         ),
         ("permit(principal, action, resource) when { context.arguments.amount.lessThan(decimal(\"1.0\")) };", "amount"),
@@ -230,7 +230,10 @@ fn a_bad_policy_set_does_not_load_and_every_fault_is_told() {
         ("permit(principal, action, resource) when { principal == resource };", "a.cedar"),
         (r#"forbid(principal == Agent::"plannr", action, resource);"#, "none of `agents`"),
         (r#"forbid(principal, action, resource == Service::"dogs");"#, "none of `services`"),
-        (r#"forbid(principal, action, resource) when { context.subject in Group::"salse" };"#, "a group that no entity is"),
+        (
+            r#"forbid(principal, action, resource) when { context.subject in Group::"salse" };"#,
+            "a group that no entity is",
+        ),
     ] {
         let found = faults(policies, PEOPLE);
         assert!(found.contains(said), "{policies}\n{found}");

@@ -85,6 +85,7 @@ mod tests {
             r#"{"taskId":1,"task_id":2}"#,
             r#"{"task_id":1,"x":1,"taskid":2}"#,
             r#"{"a":1,"task-id":1,"task_ID":2}"#,
+            r#"{"__proto__":{"a":1}}"#,
             "{\"\u{17f}ub\":1,\"sub\":2}",
             "{\"\u{212a}ey\":1,\"key\":2}",
             r#"{"a":1,"a":2}"#,

@@ -8,10 +8,16 @@ pub(in super::super) fn same_folded(one: &str, other: &str) -> bool {
     folded(one) == folded(other)
 }
 
-/// `name` without letter case, `_` and `-`.
+/// `name` without letter case, and without `_` and `-` behind its first letter.
 fn folded(name: &str) -> String {
-    let letters = name.chars().filter(|c| !matches!(c, '_' | '-'));
+    let front = front(name);
+    let letters = name.chars().enumerate().filter(|(at, c)| *at < front || !matches!(c, '_' | '-')).map(|(_, c)| c);
     letters.flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
+/// How many `_` and `-` a name begins with: `_id` is not `id` to anybody.
+fn front(name: &str) -> usize {
+    name.bytes().take_while(|byte| matches!(byte, b'_' | b'-')).count()
 }
 
 /// The names of one object, each as a digest of its folded form. Digests of two names may be equal
@@ -50,8 +56,9 @@ fn digest(name: &str) -> u64 {
     let add = |digest: u64, byte: u8| (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     let start = 0xcbf2_9ce4_8422_2325;
     if name.is_ascii() {
-        let letters = name.bytes().filter(|byte| !matches!(byte, b'_' | b'-'));
-        letters.map(|byte| byte.to_ascii_lowercase()).fold(start, add)
+        let front = front(name);
+        let letters = name.bytes().enumerate().filter(|(at, byte)| *at < front || !matches!(byte, b'_' | b'-'));
+        letters.map(|(_, byte)| byte.to_ascii_lowercase()).fold(start, add)
     } else {
         folded(name).bytes().fold(start, add)
     }
@@ -67,7 +74,7 @@ mod tests {
         for (one, other) in alike {
             assert!(same_folded(one, other) && digest(one) == digest(other), "{one} {other}");
         }
-        for (one, other) in [("name", "names"), ("a", "b"), ("", "a"), ("é", "e")] {
+        for (one, other) in [("name", "names"), ("a", "b"), ("", "a"), ("é", "e"), ("_id", "id"), ("_meta", "meta")] {
             assert!(!same_folded(one, other) && digest(one) != digest(other), "{one} {other}");
         }
     }

@@ -113,6 +113,9 @@ impl<'de> Visitor<'de> for Strict {
     }
 }
 
+/// To JavaScript that copies members it is where others are inherited from.
+const PROTOTYPE: &str = "__proto__";
+
 /// One member, before its value.
 struct Member {
     /// `None` where nothing of the object is kept.
@@ -146,7 +149,7 @@ impl Visitor<'_> for MemberName<'_> {
     fn visit_str<E>(self, name: &str) -> Result<Member, E> {
         let Strict { variants, keep } = self.strict;
         // Where variants are allowed, everything is kept, and the object itself knows its names.
-        let fresh = variants || self.names.insert(name);
+        let fresh = variants || (name != PROTOTYPE && self.names.insert(name));
         let kept = !matches!(keep, Keep::Nothing);
         Ok(Member { name: kept.then(|| name.to_owned()), keep: keep.of(name), fresh })
     }

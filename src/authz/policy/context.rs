@@ -1,6 +1,9 @@
 //! One call, as policies see it.
 
+use std::borrow::Cow;
+
 use cedar_policy::{Context, Request, RestrictedExpression};
+use percent_encoding::percent_decode_str;
 
 use super::super::agents::Agents;
 use super::super::claims::{Act, Claims};
@@ -81,25 +84,29 @@ impl Policies {
         put("issuer", text(&claims.issuer));
         put("client_type", text(ClientType::of(call.agents, claims).name()));
         put("scopes", set(claims.scopes.iter().map(|scope| text(scope))));
-        put("depth", RestrictedExpression::new_long(depth));
+        put("delegation_depth", RestrictedExpression::new_long(depth));
         put("actors", ids(chain));
         put("prior_actors", ids(chain.get(1..).unwrap_or_default()));
         put("unknown_actors", RestrictedExpression::new_bool(chain.iter().any(Option::is_none)));
         put("sender_constrained", RestrictedExpression::new_bool(claims.confirmation.names().next().is_some()));
         put("protocol", text(protocol.name()));
         put("method", text(call.method));
-        put("path", text(call.path));
+        put("path", text(&decoded(call.path)));
         put("parameters", record(path_parameters(call.rule, call.parameters)?)?);
         put("arguments", record(typed(&call.rule.arguments, call.parameters.arguments)?)?);
         put("claims", record(typed(&self.claims, Some(&claims.named))?)?);
         put("authorization_details", set(plain_details(call.service, claims)?.into_iter()));
         let operation = call.operation;
+        let name = operation.and_then(|operation| match operation.method.split_once('/') {
+            Some(("resources", _)) => operation.name.as_deref().map(decoded),
+            Some(_) | None => operation.name.as_deref().map(Cow::Borrowed),
+        });
         let perhaps = [
             ("client_id", claims.client_id.as_deref()),
             ("acr", claims.acr.as_deref()),
             ("peer", call.peer),
             ("operation", operation.map(|operation| operation.method.as_ref())),
-            ("name", operation.and_then(|operation| operation.name.as_deref())),
+            ("operation_name", name.as_deref()),
             ("tenant", operation.and_then(|operation| operation.tenant.as_deref())),
         ];
         perhaps
@@ -113,6 +120,11 @@ impl Policies {
         }
         Ok(pairs)
     }
+}
+
+/// A path or URI as whoever serves it reads it.
+fn decoded(text: &str) -> Cow<'_, str> {
+    percent_decode_str(text).decode_utf8().unwrap_or(Cow::Borrowed(text))
 }
 
 fn text(value: &str) -> RestrictedExpression {

@@ -110,7 +110,7 @@ fn context(rule: &Rule, claims: &[Argument]) -> Value {
         ("issuer", text.clone()),
         ("client_type", text.clone()),
         ("scopes", json!({ "type": "Set", "element": text })),
-        ("depth", long.clone()),
+        ("delegation_depth", long.clone()),
         ("actors", agents.clone()),
         ("prior_actors", agents),
         ("unknown_actors", json!({ "type": "Boolean" })),
@@ -133,7 +133,7 @@ fn context(rule: &Rule, claims: &[Argument]) -> Value {
         ("token_age", long),
         ("peer", text.clone()),
         ("operation", text.clone()),
-        ("name", text.clone()),
+        ("operation_name", text.clone()),
         ("tenant", text),
     ];
     let always = always.into_iter().map(|(name, kind)| (name, kind, true));

@@ -128,13 +128,14 @@ const DECIDING: Keep = Keep::Only(&[
             ("name", Keep::All),
             ("uri", Keep::All),
             ("taskId", Keep::All),
+            ("ref", Keep::All),
             ("_meta", Keep::Only(&[(REVISION_MEMBER, Keep::All)])),
         ]),
     ),
 ]);
 
 /// The members of `params` that something is decided by.
-const PARAMS: [&str; 5] = ["name", "uri", "arguments", "taskId", "_meta"];
+const PARAMS: [&str; 6] = ["name", "uri", "arguments", "taskId", "ref", "_meta"];
 
 impl Mcp {
     /// Reads one request; gives the arguments of a tool or prompt, empty.
@@ -162,6 +163,9 @@ impl Mcp {
             return Err(Reason::ParamsMalformed);
         }
         seen.name = name(&method, &params)?.map(Into::into);
+        if method == "completion/complete" {
+            self.check_completion(&params)?;
+        }
 
         let in_body = match params.get("_meta") {
             None => None,
@@ -204,11 +208,26 @@ impl Mcp {
             _ => return self.method_rule(method),
         };
         let name = operation.name.as_deref().ok_or(Reason::ParamsMalformed)?;
-        match patterns.find(name) {
-            Some(Found { value, star: None }) => Ok(value),
-            Some(Found { value, star: Some(star) }) if is_plain(method, name, star) => Ok(value),
-            Some(_) | None => Err(unknown),
+        named_rule(patterns, method, name).ok_or(unknown)
+    }
+
+    /// A completion shows what a prompt or resource would: so those must be allowed, too.
+    fn check_completion(&self, params: &Object) -> Result<(), Reason> {
+        let of = params.get("ref").and_then(Value::as_object).ok_or(Reason::ParamsMalformed)?;
+        if !spells(of, &["type", "name", "uri"]) {
+            return Err(Reason::ParamsMalformed);
         }
+        let (patterns, method, name, unknown) = match text(of, "type")? {
+            "ref/prompt" => (&self.prompts, "prompts/get", text(of, "name")?, Reason::PromptUnknown),
+            "ref/resource" => (&self.resources, "resources/read", text(of, "uri")?, Reason::ResourceUnknown),
+            _ => return Err(Reason::ParamsMalformed),
+        };
+        named_rule(patterns, method, name).map(|_| ()).ok_or(unknown)
+    }
+
+    pub(super) fn http_methods(&self) -> Vec<&'static str> {
+        let open = [GET, DELETE].into_iter().filter(|method| self.method_rule(method).is_ok());
+        std::iter::once("POST").chain(open).collect()
     }
 
     fn method_rule(&self, method: &str) -> Result<&Arc<Rule>, Reason> {
@@ -241,6 +260,14 @@ pub(super) fn arguments(sent: &Sent<'_>) -> Result<Option<Object>, Reason> {
             Some(_) | None => Ok(Some(Object::new())),
         },
         Message::Response => Ok(None),
+    }
+}
+
+/// The rule for `name`; a star does not stand for a name with a second meaning.
+fn named_rule<'p>(patterns: &'p Patterns<Arc<Rule>>, method: &str, name: &str) -> Option<&'p Arc<Rule>> {
+    match patterns.find(name)? {
+        Found { value, star: None } => Some(value),
+        Found { value, star: Some(star) } => is_plain(method, name, star).then_some(value),
     }
 }
 

@@ -113,6 +113,9 @@ impl Speaks {
             Self::Public => Err(Reason::InternalError),
             Self::Http { rule, json: false } => Ok(Asked { rule, also: None, arguments: None }),
             Self::Http { rule, json: true } => {
+                if rule.is_repeated_in(sent.query) {
+                    return Err(Reason::ParamsMalformed);
+                }
                 let keep = if rule.looks_at_arguments() { &Keep::All } else { &Keep::Nothing };
                 let arguments = body::json_object(sent, &[body::JSON], keep)?;
                 Ok(Asked { rule, also: None, arguments: Some(arguments) })
@@ -135,9 +138,22 @@ impl Speaks {
                 let arguments = a2a.read(sent, seen)?;
                 let rule = a2a.rule(&seen.method)?;
                 let also = a2a::also_does(arguments.as_ref()).map(|operation| a2a.rule(operation)).transpose()?;
+                if also.is_some_and(|also| also.approval.is_some() || !also.arguments.is_empty()) {
+                    // They are of a call of its own, and can't be told from this one.
+                    return Err(Reason::OperationUnknown);
+                }
                 let arguments = if rule.looks_at_arguments() { a2a.arguments(sent)? } else { arguments };
                 Ok(Asked { rule, also, arguments })
             }
+        }
+    }
+
+    /// The HTTP methods of a route that tells them apart by its own rules.
+    #[must_use]
+    pub fn http_methods(&self) -> Vec<&'static str> {
+        match self {
+            Self::Mcp(mcp) => mcp.http_methods(),
+            Self::Public | Self::Http { .. } | Self::Grpc(_) | Self::A2a(_) => Vec::new(),
         }
     }
 

@@ -16,7 +16,9 @@ use serde::Deserialize;
 pub use self::delegation::{BindCaller, Delegation, Pair};
 pub use self::policy::Policy;
 pub use self::replay::{Redis, Replay, ReplayStore};
-pub use self::route::{A2aMatch, Approval, BodyKind, ClientType, Match, McpMatch, McpRevision, Route, Rule, ValueType};
+pub use self::route::{
+    A2aMatch, A2aVersion, Approval, BodyKind, ClientType, Match, McpMatch, McpRevision, Route, Rule, ValueType,
+};
 pub use self::sender::{Demands, Dpop, ForwardedClientCert, RevocationsFile, SenderConstrained, StepUp};
 use super::span::Span;
 

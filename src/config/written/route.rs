@@ -167,6 +167,10 @@ pub struct A2aMatch {
     /// The gRPC binding. The tenant is not seen there, so `tenants` must be `["*"]`.
     #[serde(default)]
     pub grpc: bool,
+    /// Versions of the protocol that are spoken. Default: both.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub versions: Option<Vec<A2aVersion>>,
     /// The tenants that may be asked for; `["*"]` for all. Default: none, only the agent itself.
     #[serde(default)]
     pub tenants: Vec<String>,
@@ -198,6 +202,14 @@ pub enum ClientType {
     Agent,
     User,
     Service,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum A2aVersion {
+    #[serde(rename = "0.3")]
+    V03,
+    #[serde(rename = "1.0")]
+    V10,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
