@@ -143,6 +143,7 @@ impl Walk<'_> {
         let found = service.routes.find(request.method, path).ok_or(Reason::RouteUnknown);
         let (route, parameters) = self.check(Check::Route, found)?;
         self.findings.route = Some(Arc::clone(route));
+        self.findings.operation = route.speaks.expected(request.method, path);
         if matches!(route.speaks, Speaks::Public) {
             self.trail.skip(Check::Credential..=Check::Replay);
             return Ok(Outcome::Permitted(Permit::earned()));

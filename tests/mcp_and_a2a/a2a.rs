@@ -126,7 +126,7 @@ async fn a_client_gets_what_its_token_is_for(binding: &str) {
     }
     let calls = [
         "allow",
-        "SendMessage credential_missing",
+        "credential_missing",
         "SendMessage scope_missing",
         "SendMessage allow",
         "GetTask scope_missing",

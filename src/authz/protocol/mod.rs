@@ -106,6 +106,17 @@ pub(super) struct Sent<'a> {
 }
 
 impl Speaks {
+    /// What a call can be told to be by its path alone, for its answer and record.
+    pub(super) fn expected(&self, method: &str, path: CanonicalPath<'_>) -> Option<Operation> {
+        let of = |protocol, json_rpc| Some(Operation { protocol, json_rpc, ..Operation::default() });
+        match self {
+            Self::Public | Self::Http { .. } => None,
+            Self::Grpc(_) => of(Protocol::Grpc, false),
+            Self::Mcp(_) => of(Protocol::Mcp, method == "POST"),
+            Self::A2a(a2a) => of(Protocol::A2a, method == "POST" && a2a.json_rpc.as_deref() == Some(path.as_str())),
+        }
+    }
+
     /// Reads what a call asks for. Into `seen` goes what was understood, refused or not.
     pub(super) fn read(&self, sent: &Sent<'_>, seen: &mut Option<Operation>) -> Result<Asked<'_>, Reason> {
         match self {
