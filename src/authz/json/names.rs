@@ -5,7 +5,18 @@ use std::collections::HashSet;
 /// Whether some reader takes one for the other: Go's `encoding/json` does not tell letter cases apart,
 /// by Unicode (to it, `ſ` is an `s`), and Protobuf's JSON takes `task_id` for `taskId`.
 pub(in super::super) fn same_folded(one: &str, other: &str) -> bool {
-    folded(one) == folded(other)
+    if one.is_ascii() && other.is_ascii() {
+        ascii_letters(one).eq(ascii_letters(other))
+    } else {
+        folded(one) == folded(other)
+    }
+}
+
+/// What [`folded`] makes of a name in ASCII.
+fn ascii_letters(name: &str) -> impl Iterator<Item = u8> {
+    let front = front(name);
+    let letters = name.bytes().enumerate().filter(move |(at, byte)| *at < front || !matches!(byte, b'_' | b'-'));
+    letters.map(|(_, byte)| byte.to_ascii_lowercase())
 }
 
 /// `name` without letter case, and without `_` and `-` behind its first letter.
@@ -55,13 +66,7 @@ impl Names {
 fn digest(name: &str) -> u64 {
     let add = |digest: u64, byte: u8| (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     let start = 0xcbf2_9ce4_8422_2325;
-    if name.is_ascii() {
-        let front = front(name);
-        let letters = name.bytes().enumerate().filter(|(at, byte)| *at < front || !matches!(byte, b'_' | b'-'));
-        letters.map(|(_, byte)| byte.to_ascii_lowercase()).fold(start, add)
-    } else {
-        folded(name).bytes().fold(start, add)
-    }
+    if name.is_ascii() { ascii_letters(name).fold(start, add) } else { folded(name).bytes().fold(start, add) }
 }
 
 #[cfg(test)]
