@@ -9,6 +9,7 @@ mod attack_config;
 mod attack_json;
 mod attack_misc;
 mod attack_second;
+mod attack_third;
 mod body;
 mod chain_properties;
 mod config_faults;
