@@ -145,6 +145,9 @@ impl Walk<'_> {
         self.findings.route = Some(Arc::clone(route));
         self.findings.operation = route.speaks.expected(request.method, path);
         if matches!(route.speaks, Speaks::Public) {
+            if service.routes.may_be_guarded(request.method, path) {
+                return self.check(Check::Request, Err(Reason::PathAmbiguous));
+            }
             self.trail.skip(Check::Credential..=Check::Replay);
             return Ok(Outcome::Permitted(Permit::earned()));
         }

@@ -203,6 +203,10 @@ fn a2a(route: &written::Route, matches: &written::A2aMatch, path: &str, rules: &
     }
     let tenants = match matches.tenants.as_slice() {
         [any] if any == "*" => a2a::Tenants::Any,
+        these if these.iter().any(|tenant| tenant.is_empty() || tenant.contains(['*', '/'])) => {
+            rules.faults.add(format_args!("{at}.tenants"), "expected names of tenants, or `[\"*\"]` for all");
+            a2a::Tenants::These(Vec::new())
+        }
         these => a2a::Tenants::These(these.iter().map(|tenant| tenant.as_str().into()).collect()),
     };
     let versions = matches.versions.as_ref().map_or_else(
@@ -315,6 +319,12 @@ fn check_template(template: &str, path: &str, faults: &mut Faults) -> bool {
         rest = behind.split_once('}').map_or("", |(_, rest)| rest);
     }
     sample.push_str(rest);
+    let names = parameters(template);
+    if let Some(twice) = names.iter().enumerate().find(|(at, name)| names.iter().take(*at).any(|other| other == *name))
+    {
+        faults.add(path, format_args!("found `{template}`: `{}` is there twice", twice.1));
+        return false;
+    }
     match CanonicalPath::parse(&sample) {
         Ok(_) => true,
         Err(ambiguous) => {

@@ -29,6 +29,24 @@ fn r14_a_public_route_does_not_take_another_spelling_of_a_guarded_one() {
     }
 }
 
+#[test]
+fn r14_a_public_route_takes_what_is_its_own() {
+    let config = format!(
+        "{HEAD}      - {{ name: logo, match: {{ method: GET, path: /files/logo.png }}, public: true }}\n      - {{ name: files, match: {{ method: GET, path: \"/files/{{*rest}}\" }}, scopes: [x] }}\n      - {{ name: site, match: {{ methods: [GET, HEAD], path: \"/{{*rest}}\" }}, public: true }}\n      - {{ name: home, match: {{ method: GET, path: / }}, public: true }}\n"
+    );
+    let state = state_of(&config, &[]);
+    let open = |ask: Ask| matches!(ask.of(&state).outcome, Outcome::Permitted(_));
+    for path in ["/files/logo.png", "/about", "/About/", "/", "/Assets/Logo.PNG"] {
+        assert!(open(Ask::get(path)), "{path}");
+    }
+    for path in ["/files/other", "/Files/other", "/FILES/x/"] {
+        assert!(!open(Ask::get(path)), "{path}");
+    }
+    let head = |path: &str| Ask { method: "HEAD", path: path.to_owned(), ..Ask::default() };
+    assert!(open(head("/about")));
+    assert!(!open(head("/files/other")), "a server answers it by what it has for GET");
+}
+
 /// R13: which of the two is approved?
 #[test]
 fn r13_a_parameter_has_its_name_once() {
