@@ -111,7 +111,7 @@ struct Called<'a> {
     service: &'a Service,
     rule: &'a Rule,
     /// What is asked of what else the call does.
-    also: Option<&'a Rule>,
+    also: Option<&'a Arc<Rule>>,
     claims: &'a Claims,
     chain: &'a delegation::Chain,
 }
@@ -119,7 +119,18 @@ struct Called<'a> {
 impl<'a> Called<'a> {
     /// Every rule that the call must satisfy.
     fn rules(&self) -> impl Iterator<Item = &'a Rule> + use<'a> {
-        std::iter::once(self.rule).chain(self.also)
+        std::iter::once(self.rule).chain(self.also.map(AsRef::as_ref))
+    }
+
+    /// What `check` says to the first rule that is not satisfied; that one is then `decisive`.
+    fn satisfy(
+        &self,
+        decisive: &mut Option<Arc<Rule>>,
+        check: impl Fn(&Rule) -> Result<(), Reason>,
+    ) -> Result<(), Reason> {
+        check(self.rule)?;
+        let Some(also) = self.also else { return Ok(()) };
+        check(also).inspect_err(|_| *decisive = Some(Arc::clone(also)))
     }
 }
 
@@ -167,7 +178,7 @@ impl Walk<'_> {
         let asked = asked.or_else(|reason| self.check(reason.check(), Err(reason)))?;
         let rule = asked.rule;
         self.findings.rule = Some(Arc::clone(rule));
-        let called = Called { service, rule, also: asked.also.map(Arc::as_ref), claims, chain: &chain };
+        let called = Called { service, rule, also: asked.also, claims, chain: &chain };
         self.age(&called, now)?;
         self.actors(&called)?;
         let proof = self.sender(&called, &sent, credential, now)?;
@@ -219,8 +230,9 @@ impl Walk<'_> {
     /// Check 10, for what the call does, and for what else it does on the way.
     fn scopes(&mut self, called: &Called<'_>) -> Result<(), Reason> {
         let agents = &self.snapshot.agents;
-        let mut rules = called.rules();
-        self.enforce(Check::Scopes, rules.try_for_each(|rule| scopes::check(rule, agents, called.claims, called.chain)))
+        let Called { claims, chain, .. } = *called;
+        let enough = called.satisfy(&mut self.findings.rule, |rule| scopes::check(rule, agents, claims, chain));
+        self.enforce(Check::Scopes, enough)
     }
 
     /// Check 11.
@@ -231,8 +243,11 @@ impl Walk<'_> {
         }
         let issuer = self.snapshot.issuer(&called.claims.issuer);
         let skew = issuer.map_or(Duration::ZERO, |issuer| issuer.clock_skew);
-        let mut rules = called.rules().filter_map(|rule| rule.step_up.as_ref());
-        self.enforce(Check::StepUp, rules.try_for_each(|rule| step_up::check(rule, called.claims, skew, now)))
+        let stepped = called.satisfy(&mut self.findings.rule, |rule| match &rule.step_up {
+            None => Ok(()),
+            Some(step_up) => step_up::check(step_up, called.claims, skew, now),
+        });
+        self.enforce(Check::StepUp, stepped)
     }
 
     /// Check 12.

@@ -269,7 +269,7 @@ fn stands_for_any(pattern: &str, names: &[&str]) -> bool {
 fn leaves_the_authority_open(pattern: &str) -> bool {
     pattern.split_once('*').is_some_and(|(before, behind)| {
         let authority = before.split_once("//").map(|(_, rest)| rest);
-        authority.is_some_and(|rest| !rest.contains('/') && !(rest.is_empty() && behind.is_empty()))
+        authority.is_some_and(|rest| !(rest.contains('/') || rest.is_empty() && behind.is_empty()))
     })
 }
 

@@ -115,7 +115,7 @@ fn read_header<'a>(key: &'a str, value: &'a [u8], decoded: &mut Decoded<'a>, mar
         decoded.request_id = std::str::from_utf8(value).ok();
     } else if key.eq_ignore_ascii_case("traceparent") {
         decoded.trace_id = std::str::from_utf8(value).ok().and_then(trace_id);
-    } else if is_ours(key) || OVERRIDES.iter().any(|name| key.eq_ignore_ascii_case(name)) {
+    } else if is_ours(key) || OVERRIDES.iter().any(|name| key.len() == name.len() && begins_like(key, name)) {
         decoded.forged.push(key);
     }
 }
@@ -129,10 +129,14 @@ fn is_grpc(content_type: &[u8]) -> bool {
 /// Whether a service could take `key` for one of our headers. CGI-like frameworks fold case and
 /// turn `-`, `_` and some every character that is no letter or digit into one and the same.
 fn is_ours(key: &str) -> bool {
-    key.len() >= IDENTITY_PREFIX.len()
+    begins_like(key, IDENTITY_PREFIX)
+}
+
+fn begins_like(key: &str, prefix: &str) -> bool {
+    key.len() >= prefix.len()
         && key
             .bytes()
-            .zip(IDENTITY_PREFIX.bytes())
+            .zip(prefix.bytes())
             .all(|(found, ours)| found.eq_ignore_ascii_case(&ours) || (ours == b'-' && !found.is_ascii_alphanumeric()))
 }
 

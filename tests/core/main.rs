@@ -1,15 +1,19 @@
 //! The decision core, without an edge: properties that must hold for every token and every rule.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::arithmetic_side_effects, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::needless_pass_by_value,
+    reason = "tests"
+)]
 
 mod a2a;
 mod approval;
-mod attack_a2a;
-mod attack_config;
-mod attack_json;
-mod attack_misc;
-mod attack_second;
-mod attack_third;
+mod attacks;
 mod body;
 mod chain_properties;
 mod config_faults;

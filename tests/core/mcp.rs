@@ -104,7 +104,7 @@ fn what_is_not_in_the_rules_is_refused_in_every_revision() {
     for (method, params, name, expected) in cases {
         assert_eq!(older(method, params.clone()).tried(&state), expected, "older {method} {params}");
         if method != "resources/subscribe" && (name.is_some() || params.get("name").is_none()) {
-            let name = name.filter(|_| method != "");
+            let name = name.filter(|_| !method.is_empty());
             if method.is_ascii() {
                 assert_eq!(newer(method, params.clone(), name).tried(&state), expected, "newer {method} {params}");
             }

@@ -1,7 +1,5 @@
 //! Member names as some reader may take them.
 
-use std::collections::HashSet;
-
 /// Whether some reader takes one for the other: Go's `encoding/json` does not tell letter cases apart,
 /// by Unicode (to it, `ſ` is an `s`), and Protobuf's JSON takes `task_id` for `taskId`.
 pub(in super::super) fn same_folded(one: &str, other: &str) -> bool {
@@ -35,30 +33,18 @@ fn front(name: &str) -> usize {
 /// by chance, or because somebody searched for it: then an object is refused that need not be, and
 /// never the other way round.
 #[derive(Default)]
-pub(super) struct Names {
-    few: Vec<u64>,
-    many: HashSet<u64>,
-}
-
-/// Up to here looking at each is faster than a set.
-const FEW: usize = 16;
+pub(super) struct Names(Vec<u64>);
 
 impl Names {
-    /// Whether no name like `name` was there before.
-    pub(super) fn insert(&mut self, name: &str) -> bool {
-        let digest = digest(name);
-        if !self.many.is_empty() {
-            return self.many.insert(digest);
-        }
-        if self.few.contains(&digest) {
-            return false;
-        }
-        if self.few.len() < FEW {
-            self.few.push(digest);
-            return true;
-        }
-        self.many = self.few.drain(..).collect();
-        self.many.insert(digest)
+    pub(super) fn push(&mut self, name: &str) {
+        self.0.push(digest(name));
+    }
+
+    /// Whether no two may be taken for each other.
+    pub(super) fn are_distinct(mut self) -> bool {
+        // Sorting costs a fraction of a set, and no more for names that somebody chose for it.
+        self.0.sort_unstable();
+        self.0.windows(2).all(|pair| pair.first() != pair.last())
     }
 }
 
@@ -85,12 +71,17 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_found_among_few_and_among_many() {
-        let mut names = Names::default();
-        for at in 0..100 {
-            assert!(names.insert(&format!("name{at}")));
-            assert!(!names.insert(&format!("Name_{at}")));
-            assert!(!names.insert("name0"));
+    fn one_name_like_another_is_found_among_many() {
+        let many = || {
+            let mut names = Names::default();
+            (0..100).for_each(|at| names.push(&format!("name{at}")));
+            names
+        };
+        assert!(Names::default().are_distinct() && many().are_distinct());
+        for name in ["name0", "Name_99", "NAME-50"] {
+            let mut names = many();
+            names.push(name);
+            assert!(!names.are_distinct(), "{name}");
         }
     }
 }

@@ -97,17 +97,17 @@ impl<'de> Visitor<'de> for Strict {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut object = Object::new();
         let mut names = Names::default();
-        while let Some(Member { name, keep, fresh }) =
-            map.next_key_seed(MemberName { strict: self, names: &mut names })?
-        {
-            let repeated = name.as_ref().is_some_and(|name| self.variants && object.contains_key(name));
-            if repeated || !fresh {
-                return Err(A::Error::custom("a member is there twice, or two may be taken for each other"));
+        while let Some(Member { name, keep }) = map.next_key_seed(MemberName { strict: self, names: &mut names })? {
+            if name.as_ref().is_some_and(|name| self.variants && object.contains_key(name)) {
+                return Err(A::Error::custom("a member is there twice"));
             }
             let value = map.next_value_seed(Self { keep, ..self })?;
             if let Some(name) = name {
                 object.insert(name, value);
             }
+        }
+        if !names.are_distinct() {
+            return Err(A::Error::custom("a member is there twice, or two may be taken for each other"));
         }
         Ok(Value::Object(object))
     }
@@ -121,8 +121,6 @@ struct Member {
     /// `None` where nothing of the object is kept.
     name: Option<String>,
     keep: &'static Keep,
-    /// No other member may be taken for it.
-    fresh: bool,
 }
 
 /// Reads a name without making a text of it that nobody keeps.
@@ -146,11 +144,16 @@ impl Visitor<'_> for MemberName<'_> {
         f.write_str("a member's name")
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<Member, E> {
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Member, E> {
         let Strict { variants, keep } = self.strict;
         // Where variants are allowed, everything is kept, and the object itself knows its names.
-        let fresh = variants || (name != PROTOTYPE && self.names.insert(name));
+        if !variants {
+            if name == PROTOTYPE {
+                return Err(E::custom("a member that some readers inherit from"));
+            }
+            self.names.push(name);
+        }
         let kept = !matches!(keep, Keep::Nothing);
-        Ok(Member { name: kept.then(|| name.to_owned()), keep: keep.of(name), fresh })
+        Ok(Member { name: kept.then(|| name.to_owned()), keep: keep.of(name) })
     }
 }

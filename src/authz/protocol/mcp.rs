@@ -137,15 +137,18 @@ const DECIDING: Keep = Keep::Only(&[
 /// The members of `params` that something is decided by.
 const PARAMS: [&str; 6] = ["name", "uri", "arguments", "taskId", "ref", "_meta"];
 
+/// What was read, and the rule of what the call does besides.
+type Heard<'s> = (Option<Object>, Option<&'s Arc<Rule>>);
+
 impl Mcp {
-    /// Reads one request; gives the arguments of a tool or prompt, empty.
-    pub(super) fn read(&self, sent: &Sent<'_>, seen: &mut Operation) -> Result<Option<Object>, Reason> {
+    /// Reads one request; gives the arguments of a tool or prompt, empty, and the rule of what is completed.
+    pub(super) fn read(&self, sent: &Sent<'_>, seen: &mut Operation) -> Result<Heard<'_>, Reason> {
         let request = sent.request;
         if request.method != "POST" {
             seen.method = request.method.into();
             self.method_rule(request.method)?;
             let revision = self.revision(header(request.headers.mcp_revision)?.as_deref())?;
-            return if revision < Revision::R20260728 { Ok(None) } else { Err(Reason::HttpMethodUnknown) };
+            return if revision < Revision::R20260728 { Ok((None, None)) } else { Err(Reason::HttpMethodUnknown) };
         }
         seen.json_rpc = true;
         let message = Message::read(body::json(sent, &[body::JSON], &DECIDING)?)?;
@@ -154,7 +157,7 @@ impl Mcp {
             seen.method = RESPONSE.into();
             // Revision 2026-07-28: "the client must not send responses".
             let revision = self.revision(written.as_deref())?;
-            return if revision < Revision::R20260728 { Ok(None) } else { Err(Reason::CallMalformed) };
+            return if revision < Revision::R20260728 { Ok((None, None)) } else { Err(Reason::CallMalformed) };
         };
         let is_request = id.is_some();
         seen.method = method.as_str().into();
@@ -163,9 +166,7 @@ impl Mcp {
             return Err(Reason::ParamsMalformed);
         }
         seen.name = name(&method, &params)?.map(Into::into);
-        if method == "completion/complete" {
-            self.check_completion(&params)?;
-        }
+        let also = if method == "completion/complete" { Some(self.completed(&params)?) } else { None };
 
         let in_body = match params.get("_meta") {
             None => None,
@@ -189,10 +190,10 @@ impl Mcp {
         compare(header(request.headers.mcp_name)?.as_deref(), seen.name.as_deref(), asks)?;
 
         match params.remove("arguments") {
-            Some(Value::Object(arguments)) => Ok(Some(arguments)),
+            Some(Value::Object(arguments)) => Ok((Some(arguments), also)),
             Some(_) => Err(Reason::ParamsMalformed),
-            None if seen.name.is_some() => Ok(Some(Object::new())),
-            None => Ok(None),
+            None if seen.name.is_some() => Ok((Some(Object::new()), also)),
+            None => Ok((None, also)),
         }
     }
 
@@ -212,7 +213,7 @@ impl Mcp {
     }
 
     /// A completion shows what a prompt or resource would: so those must be allowed, too.
-    fn check_completion(&self, params: &Object) -> Result<(), Reason> {
+    fn completed(&self, params: &Object) -> Result<&Arc<Rule>, Reason> {
         let of = params.get("ref").and_then(Value::as_object).ok_or(Reason::ParamsMalformed)?;
         if !spells(of, &["type", "name", "uri"]) {
             return Err(Reason::ParamsMalformed);
@@ -222,7 +223,7 @@ impl Mcp {
             "ref/resource" => (&self.resources, "resources/read", text(of, "uri")?, Reason::ResourceUnknown),
             _ => return Err(Reason::ParamsMalformed),
         };
-        named_rule(patterns, method, name).map(|_| ()).ok_or(unknown)
+        named_rule(patterns, method, name).filter(|rule| rule.approval.is_none()).ok_or(unknown)
     }
 
     pub(super) fn http_methods(&self) -> Vec<&'static str> {

@@ -139,10 +139,10 @@ impl Speaks {
             }
             Self::Mcp(mcp) => {
                 let seen = seen.insert(Operation { protocol: Protocol::Mcp, ..Operation::default() });
-                let arguments = mcp.read(sent, seen)?;
+                let (arguments, also) = mcp.read(sent, seen)?;
                 let rule = mcp.rule(seen)?;
                 let arguments = if rule.looks_at_arguments() { mcp::arguments(sent)? } else { arguments };
-                Ok(Asked { rule, also: None, arguments })
+                Ok(Asked { rule, also, arguments })
             }
             Self::A2a(a2a) => {
                 let seen = seen.insert(Operation { protocol: Protocol::A2a, ..Operation::default() });

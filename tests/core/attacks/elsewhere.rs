@@ -1,4 +1,4 @@
-//! Second round: after the first findings were mended.
+//! Calls that say or do something beside what they are judged by.
 
 use hopgate::authz::{Outcome, Reason};
 use hopgate::dev::mint::TokenBuilder;
@@ -31,7 +31,7 @@ fn rpc(method: &str, params: Value) -> Ask {
 
 fn agent(methods: &str) -> String {
     format!(
-        r#"
+        r"
 services:
   - name: agent
     audience: https://invoices.demo.local
@@ -39,7 +39,7 @@ services:
       - name: agent
         match: {{ a2a: {{ json_rpc: /rpc, rest: /, tenants: [acme] }} }}
         methods: {methods}
-"#
+"
     )
 }
 
@@ -48,9 +48,9 @@ fn with_webhook() -> Ask {
     rpc("SendMessage", params).token(&token())
 }
 
-/// R1: what creating a webhook asks for besides scopes.
+/// what creating a webhook asks for besides scopes.
 #[test]
-fn r1_a_webhook_in_a_message_asks_for_all_that_a_webhook_asks_for() {
+fn a_webhook_in_a_message_asks_for_all_that_a_webhook_asks_for() {
     for rule in [
         "{ approval: { type: push, match: { url: arguments.url } } }",
         "{ step_up: { acr_values: [phr] } }",
@@ -79,9 +79,9 @@ forbid(principal, action == Action::"agent/agent/methods/CreateTaskPushNotificat
     assert!(!matches!(with_webhook().of(&single).outcome, Outcome::Permitted(_)), "single use");
 }
 
-/// R2: the query of a REST call holds its further arguments.
+/// the query of a REST call holds its further arguments.
 #[test]
-fn r2_an_argument_in_the_query_is_not_absent() {
+fn an_argument_in_the_query_is_not_absent() {
     let state = with(
         &agent(
             r#"{ GetTask: { arguments: { id: string, historyLength: "long?" } }, ListTasks: { arguments: { contextId: "string?" }, approval: { type: x, match: { c: arguments.contextId } } } }"#,
@@ -107,9 +107,9 @@ when { context.arguments has historyLength && context.arguments.historyLength > 
     assert!(!passes(&Ask::get("/tasks/7?history_length=900").token(&token()), &state));
 }
 
-/// F28: the tenant is where the binding has it.
+/// the tenant is where the binding has it.
 #[test]
-fn f28_a_tenant_that_no_server_reads_is_none() {
+fn a_tenant_that_no_server_reads_is_none() {
     let policy = r#"permit(principal, action, resource) when { context has tenant && context.tenant == "acme" };"#;
     let config = format!("policy: {{ files: [a.cedar] }}\n{}", agent("{ SendMessage: {}, GetTask: {} }"));
     let state = with(&config, &[("a.cedar", policy)]);
@@ -134,9 +134,9 @@ fn f28_a_tenant_that_no_server_reads_is_none() {
     }
 }
 
-/// F27: what a service decodes, a policy sees decoded, also in a resource's URI and the path.
+/// what a service decodes, a policy sees decoded, also in a resource's URI and the path.
 #[test]
-fn f27_a_policy_sees_names_and_paths_decoded() {
+fn a_policy_sees_names_and_paths_decoded() {
     let state = with(
         r#"
 policy: { files: [a.cedar] }
@@ -168,9 +168,9 @@ forbid(principal, action, resource) when { context.path like "/docs/hr:*" };
     assert!(!passes(&Ask::get("/docs/hr%3Ax").token(&token()), &state), "the same path");
 }
 
-/// F24: one operation, two shapes.
+/// one operation, two shapes.
 #[test]
-fn f24_an_argument_of_version_1_is_not_absent_because_0_3_has_it_elsewhere() {
+fn an_argument_of_version_1_is_not_absent_because_0_3_has_it_elsewhere() {
     let policy = r#"
 permit(principal, action, resource);
 forbid(principal, action == Action::"agent/agent/methods/CreateTaskPushNotificationConfig", resource)
@@ -188,16 +188,16 @@ unless { context.arguments has url && context.arguments.url like "https://ok/*" 
     assert!(!passes(&rpc("tasks/pushNotificationConfig/set", older).token(&token()), &state));
 }
 
-/// R11: names that people use.
+/// names that people use.
 #[test]
-fn r11_a_leading_underscore_is_a_name_of_its_own() {
+fn a_leading_underscore_is_a_name_of_its_own() {
     let state = with(
-        r#"
+        r"
 services:
   - name: docs
     audience: https://invoices.demo.local
     routes: [{ name: put, match: { method: POST, path: /put }, body: json }]
-"#,
+",
         &[],
     );
     assert!(passes(&Ask::json("/put", r#"{"_id":1,"id":2}"#).token(&token()), &state));
@@ -206,9 +206,9 @@ services:
     }
 }
 
-/// F21: to JavaScript, this is no member but what is looked at where a member is missing.
+/// to JavaScript, this is no member but what is looked at where a member is missing.
 #[test]
-fn f21_a_prototype_is_no_argument() {
+fn a_prototype_is_no_argument() {
     let state = with(
         r#"
 services:

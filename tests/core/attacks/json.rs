@@ -47,18 +47,18 @@ fn older(method: &str, params: Value) -> Ask {
     Ask::json("/mcp", message.to_string()).with("mcp-protocol-version", "2025-11-25")
 }
 
-/// F8: JSON.parse of Node, and Go's `any`, read 9007199254740993 as 9007199254740992.
+/// JSON.parse of Node, and Go's `any`, read 9007199254740993 as 9007199254740992.
 #[test]
-fn f8_a_whole_number_beyond_2_to_53_is_not_read_alike() {
+fn a_whole_number_beyond_2_to_53_is_not_read_alike() {
     let state = state();
     let approved = token(json!([{ "type": "pay", "account": 9_007_199_254_740_993_u64 }]));
     let ask = Ask::json("/pay", r#"{"account":9007199254740993}"#).token(&approved);
     assert_eq!(ask.refused(&state), Some(Reason::ArgumentInvalid));
 }
 
-/// F9: a name that only a star stands for is not another spelling of one that has a rule of its own.
+/// a name that only a star stands for is not another spelling of one that has a rule of its own.
 #[test]
-fn f9_another_letter_case_of_a_named_tool_is_not_taken_by_a_star() {
+fn another_letter_case_of_a_named_tool_is_not_taken_by_a_star() {
     let state = state();
     let call = |name: &str| older("tools/call", json!({ "name": name })).token(&token(json!([])));
     assert_eq!(call("search_secrets").refused(&state), Some(Reason::ScopeMissing));
@@ -66,7 +66,7 @@ fn f9_another_letter_case_of_a_named_tool_is_not_taken_by_a_star() {
 }
 
 #[test]
-fn f9_another_spelling_of_a_named_resource_is_not_taken_by_a_star() {
+fn another_spelling_of_a_named_resource_is_not_taken_by_a_star() {
     let state = state();
     let read = |uri: &str| older("resources/read", json!({ "uri": uri })).token(&token(json!([])));
     assert_eq!(read("file:///docs/q1(final).pdf").refused(&state), Some(Reason::ScopeMissing));
@@ -74,17 +74,17 @@ fn f9_another_spelling_of_a_named_resource_is_not_taken_by_a_star() {
     assert!(!passes(&read("file:///docs/Secret.md"), &state), "the same file, where letter case counts for nothing");
 }
 
-/// F12: observed means that nobody is refused.
+/// observed means that nobody is refused.
 #[test]
-fn f12_an_observed_approval_refuses_nobody() {
+fn an_observed_approval_refuses_nobody() {
     let state = state_of(&CONFIG.replace("$enforcement", "{ approval: observe }"), &[]);
     let ask = Ask::json("/pay", "{}").token(&token(json!([])));
     assert!(passes(&ask, &state), "{:?}", ask.of(&state).outcome);
 }
 
-/// F13: Envoy joins repeated headers where it does not send them raw; a service may take the last.
+/// Envoy joins repeated headers where it does not send them raw; a service may take the last.
 #[test]
-fn f13_a_content_type_that_may_be_two_is_none() {
+fn a_content_type_that_may_be_two_is_none() {
     let state = state();
     let ask = Ask::json("/pay", r#"{"account":1}"#)
         .with("content-type", "application/json;a=b,application/x-www-form-urlencoded")
@@ -92,9 +92,9 @@ fn f13_a_content_type_that_may_be_two_is_none() {
     assert_eq!(ask.refused(&state), Some(Reason::ContentTypeWrong));
 }
 
-/// F14: to Go's `encoding/json`, `ẞ` and `ß` are one letter.
+/// to Go's `encoding/json`, `ẞ` and `ß` are one letter.
 #[test]
-fn f14_every_pair_that_go_folds_is_folded() {
+fn every_pair_that_go_folds_is_folded() {
     let state = state();
     let ask = Ask::json("/pay", "{\"account\":1,\"stra\u{df}e\":1,\"stra\u{1e9e}e\":2}").token(&token(json!([])));
     assert_eq!(ask.refused(&state), Some(Reason::BodyMalformed));

@@ -32,12 +32,12 @@ fn said(config: &str, files: &[(&str, &str)]) -> String {
     }
 }
 
-/// F4: a tool of a class of its own asks for less than its route, and nothing is said.
+/// a tool of a class of its own asks for less than its route, and nothing is said.
 #[test]
-fn f4_a_more_dangerous_tool_does_not_silently_ask_for_less_than_its_route() {
+fn a_more_dangerous_tool_does_not_silently_ask_for_less_than_its_route() {
     let config = format!(
         "{HEAD}{}",
-        r#"
+        r"
 risk:
   write: { sender_constrained: required, step_up: { acr_values: [phr] } }
   destructive: { single_use: true }
@@ -50,18 +50,18 @@ services:
         scopes: [docs]
         risk: write
         tools: { read_it: {}, delete_it: { risk: destructive } }
-"#
+"
     );
     let told = said(&config, &[]);
     assert!(told.lines().any(|line| line.contains("destructive") && line.contains("less")), "{told}");
 }
 
-/// F4: what a route says in its own words is not replaced by a tool's class.
+/// what a route says in its own words is not replaced by a tool's class.
 #[test]
-fn f4_a_class_of_a_tool_does_not_undo_what_the_route_says() {
+fn a_class_of_a_tool_does_not_undo_what_the_route_says() {
     let config = format!(
         "{HEAD}{}",
-        r#"
+        r"
 risk: { write: { step_up: { max_age: 1h } } }
 services:
   - name: docs
@@ -71,16 +71,16 @@ services:
         match: { mcp: { path: /mcp } }
         step_up: { acr_values: [phr] }
         tools: { read_it: {}, write_it: { risk: write } }
-"#
+"
     );
     let state = state_of(&config, &[]);
     let young = token().claim("auth_time", json!(NOW)).claim("acr", json!("pwd"));
     assert_eq!(call("write_it").token(&young).refused(&state), Some(Reason::AcrInsufficient));
 }
 
-/// F10: a policy about somebody who does not exist never applies.
+/// a policy about somebody who does not exist never applies.
 #[test]
-fn f10_a_policy_names_agents_and_services_that_are_there() {
+fn a_policy_names_agents_and_services_that_are_there() {
     let config = format!(
         "{HEAD}{}",
         r#"
@@ -101,9 +101,9 @@ services:
     }
 }
 
-/// F7: what a service decodes, a policy sees decoded.
+/// what a service decodes, a policy sees decoded.
 #[test]
-fn f7_a_path_parameter_is_what_the_service_makes_of_it() {
+fn a_path_parameter_is_what_the_service_makes_of_it() {
     let config = format!(
         "{HEAD}{}",
         r#"
@@ -123,9 +123,9 @@ forbid(principal, action == Action::"docs/one", resource) when { context.paramet
     assert!(!passes(&Ask::get("/docs/hr%3Asalaries").token(&token()), &state), "the same document to every framework");
 }
 
-/// F15: a pattern that stands for nothing is a mistake, and the looser one beside it takes its place.
+/// a pattern that stands for nothing is a mistake, and the looser one beside it takes its place.
 #[test]
-fn f15_a_pattern_that_can_match_nothing_is_told() {
+fn a_pattern_that_can_match_nothing_is_told() {
     let config = format!(
         "{HEAD}{}",
         r#"
@@ -147,12 +147,12 @@ services:
     assert!(told.lines().any(|line| line.contains("Logging/*") && !line.contains("scope")), "{told}");
 }
 
-/// F16: of two rules of one name, one would silently win.
+/// of two rules of one name, one would silently win.
 #[test]
-fn f16_a_name_twice_in_the_file_is_a_fault() {
+fn a_name_twice_in_the_file_is_a_fault() {
     let config = format!(
         "{HEAD}{}",
-        r#"
+        r"
 services:
   - name: docs
     audience: https://invoices.demo.local
@@ -162,14 +162,14 @@ services:
         tools:
           a: { scopes: [strict] }
           a: {}
-"#
+"
     );
     assert!(load(&config, &[]).is_err());
 }
 
 /// The star for everything takes every resource, or says that it does not.
 #[test]
-fn f17_a_lone_star_stands_for_every_resource() {
+fn a_lone_star_stands_for_every_resource() {
     let config = format!(
         "{HEAD}{}",
         r#"
@@ -188,9 +188,9 @@ services:
     assert!(passes(&ask, &state), "{:?}", ask.of(&state).outcome);
 }
 
-/// F18: two groups of one name are one group to Cedar.
+/// two groups of one name are one group to Cedar.
 #[test]
-fn f18_a_service_is_not_named_like_a_route_or_a_class() {
+fn a_service_is_not_named_like_a_route_or_a_class() {
     let config = format!(
         "{HEAD}{}",
         r#"

@@ -1,4 +1,4 @@
-//! Third round.
+//! One thing under several names, several things under one.
 
 use hopgate::authz::{Outcome, Reason};
 use hopgate::dev::mint::TokenBuilder;
@@ -8,9 +8,9 @@ use crate::support::{AUDIENCE, Ask, ISSUER, NOW, load, state_of};
 
 const HEAD: &str = "listen: unix:/run/x.sock\nissuers: [{ issuer: \"http://127.0.0.1:9000\", jwks: { file: jwks.json } }]\nservices:\n  - name: docs\n    audience: https://invoices.demo.local\n    routes:\n";
 
-/// R14: to a server that does not tell letter cases apart, or takes a slash behind, these are the guarded ones.
+/// to a server that does not tell letter cases apart, or takes a slash behind, these are the guarded ones.
 #[test]
-fn r14_a_public_route_does_not_take_another_spelling_of_a_guarded_one() {
+fn a_public_route_does_not_take_another_spelling_of_a_guarded_one() {
     for (public, guarded, path) in [
         ("/{page}", "/admin", "/Admin"),
         ("/{*rest}", "/invoices/{id}", "/invoices/7/"),
@@ -30,7 +30,7 @@ fn r14_a_public_route_does_not_take_another_spelling_of_a_guarded_one() {
 }
 
 #[test]
-fn r14_a_public_route_takes_what_is_its_own() {
+fn a_public_route_takes_what_is_its_own() {
     let config = format!(
         "{HEAD}      - {{ name: logo, match: {{ method: GET, path: /files/logo.png }}, public: true }}\n      - {{ name: files, match: {{ method: GET, path: \"/files/{{*rest}}\" }}, scopes: [x] }}\n      - {{ name: site, match: {{ methods: [GET, HEAD], path: \"/{{*rest}}\" }}, public: true }}\n      - {{ name: home, match: {{ method: GET, path: / }}, public: true }}\n"
     );
@@ -47,9 +47,9 @@ fn r14_a_public_route_takes_what_is_its_own() {
     assert!(!open(head("/files/other")), "a server answers it by what it has for GET");
 }
 
-/// R13: which of the two is approved?
+/// which of the two is approved?
 #[test]
-fn r13_a_parameter_has_its_name_once() {
+fn a_parameter_has_its_name_once() {
     let config = format!(
         "{HEAD}      - {{ name: x, match: {{ method: GET, path: \"/x/{{id}}/y/{{id}}\" }}, approval: {{ type: t, match: {{ id: path.id }} }} }}\n"
     );
@@ -60,9 +60,9 @@ fn token() -> TokenBuilder {
     TokenBuilder::new(ISSUER, "alice", AUDIENCE).client_id("app").issued_at(u64::try_from(NOW).unwrap())
 }
 
-/// R12: a webhook under a name that only some readers take for it.
+/// a webhook under a name that only some readers take for it.
 #[test]
-fn r12_a_webhook_is_seen_under_every_spelling() {
+fn a_webhook_is_seen_under_every_spelling() {
     let config = format!(
         "{HEAD}      - {{ name: a, match: {{ a2a: {{ json_rpc: /rpc }} }}, methods: {{ SendMessage: {{}} }} }}\n"
     );
@@ -80,9 +80,9 @@ fn r12_a_webhook_is_seen_under_every_spelling() {
     }
 }
 
-/// R17: what is asked for is what is missing.
+/// what is asked for is what is missing.
 #[test]
-fn r17_the_rule_that_refuses_is_the_one_that_is_told() {
+fn the_rule_that_refuses_is_the_one_that_is_told() {
     let config = format!(
         "{HEAD}      - {{ name: a, match: {{ a2a: {{ json_rpc: /rpc }} }}, methods: {{ SendMessage: {{}}, CreateTaskPushNotificationConfig: {{ scopes: [hooks] }} }} }}\n"
     );
@@ -94,9 +94,9 @@ fn r17_the_rule_that_refuses_is_the_one_that_is_told() {
     assert_eq!(evaluation.findings.scopes_required().iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["hooks"]);
 }
 
-/// R18: what a prompt asks for, its completion asks for.
+/// what a prompt asks for, its completion asks for.
 #[test]
-fn r18_a_completion_asks_for_what_its_prompt_asks_for() {
+fn a_completion_asks_for_what_its_prompt_asks_for() {
     let config = format!(
         "{HEAD}      - {{ name: a, match: {{ mcp: {{ path: /mcp }} }}, methods: {{ completion/complete: {{}} }}, prompts: {{ secret: {{ scopes: [x] }} }} }}\n"
     );
@@ -106,9 +106,9 @@ fn r18_a_completion_asks_for_what_its_prompt_asks_for() {
     assert_eq!(ask.refused(&state_of(&config, &[])), Some(Reason::ScopeMissing));
 }
 
-/// R15: a tenant that is written is one that can be asked for.
+/// a tenant that is written is one that can be asked for.
 #[test]
-fn r15_tenants_mean_what_they_say() {
+fn tenants_mean_what_they_say() {
     for tenants in [r#"["*", acme]"#, r#"[""]"#, r#"["ac/me"]"#] {
         let config = format!(
             "{HEAD}      - {{ name: a, match: {{ a2a: {{ json_rpc: /rpc, tenants: {tenants} }} }}, methods: {{ SendMessage: {{}} }} }}\n"

@@ -31,14 +31,14 @@ fn passes(ask: &Ask, state: &hopgate::live::State) -> bool {
     matches!(ask.of(state).outcome, Outcome::Permitted(_) | Outcome::MustClaim(_))
 }
 
-/// F1: the operator opened JSON-RPC and REST for one tenant; gRPC says its tenant where nobody looks.
+/// the operator opened JSON-RPC and REST for one tenant; gRPC says its tenant where nobody looks.
 #[test]
-fn f1_grpc_is_not_spoken_where_it_is_not_configured() {
+fn grpc_is_not_spoken_where_it_is_not_configured() {
     let state = with(
-        r#"
+        r"
         match: { a2a: { rest: /, tenants: [acme] } }
         methods: { SendMessage: {} }
-"#,
+",
     );
     let ask = Ask { method: "POST", path: "/lf.a2a.v1.A2AService/SendMessage".to_owned(), ..Ask::default() }
         .with("content-type", "application/grpc")
@@ -46,16 +46,16 @@ fn f1_grpc_is_not_spoken_where_it_is_not_configured() {
     assert!(!passes(&ask, &state), "a tenant that nobody read was let through: {:?}", ask.of(&state).outcome);
 }
 
-/// F2: the service takes the task from the path, whatever the body says.
+/// the service takes the task from the path, whatever the body says.
 #[test]
-fn f2_the_id_in_the_path_is_the_id_that_is_approved() {
+fn the_id_in_the_path_is_the_id_that_is_approved() {
     let state = with(
-        r#"
+        r"
         match: { a2a: { json_rpc: /rpc, rest: / } }
         methods:
           CancelTask: { approval: { type: cancel, match: { id: arguments.id } } }
           CreateTaskPushNotificationConfig: { approval: { type: push, match: { task: arguments.taskId, url: arguments.url } } }
-"#,
+",
     );
     let approved = token(json!([
         { "type": "cancel", "id": "approved" },
@@ -68,16 +68,16 @@ fn f2_the_id_in_the_path_is_the_id_that_is_approved() {
     assert!(!passes(&push, &state), "sets a webhook on `victim` with an approval for `approved`");
 }
 
-/// F3: to protobuf, `task_id` is `taskId`; Python's reader keeps the last.
+/// to protobuf, `task_id` is `taskId`; Python's reader keeps the last.
 #[test]
-fn f3_both_spellings_of_a_protobuf_name_are_one_name() {
+fn both_spellings_of_a_protobuf_name_are_one_name() {
     let state = with(
-        r#"
+        r"
         match: { a2a: { json_rpc: /rpc, rest: / } }
         methods:
           CreateTaskPushNotificationConfig: { approval: { type: push, match: { task: arguments.taskId } } }
           SendMessage: { approval: { type: send, match: { task: arguments.message.taskId } } }
-"#,
+",
     );
     let approved = token(json!([{ "type": "push", "task": "approved" }, { "type": "send", "task": "approved" }]));
     let rpc = |method: &str, params: Value| {
@@ -93,9 +93,9 @@ fn f3_both_spellings_of_a_protobuf_name_are_one_name() {
     assert!(!passes(&send, &state));
 }
 
-/// F3: an optional argument that is there under its other name is not absent.
+/// an optional argument that is there under its other name is not absent.
 #[test]
-fn f3_an_optional_argument_in_snake_case_is_not_absent() {
+fn an_optional_argument_in_snake_case_is_not_absent() {
     let state = with(
         r#"
         match: { a2a: { json_rpc: /rpc } }
@@ -108,14 +108,14 @@ fn f3_an_optional_argument_in_snake_case_is_not_absent() {
     assert_eq!(ask.refused(&state), Some(Reason::ArgumentInvalid));
 }
 
-/// F5: to a server of version 1.0 alone, `v1` before an operation is a tenant.
+/// to a server of version 1.0 alone, `v1` before an operation is a tenant.
 #[test]
-fn f5_v1_is_a_tenant_in_version_1() {
+fn v1_is_a_tenant_in_version_1() {
     let state = with(
-        r#"
+        r"
         match: { a2a: { rest: /, tenants: [acme] } }
         methods: { SendMessage: {}, GetTask: {} }
-"#,
+",
     );
     let ask = Ask::json("/v1/message:send", "{}").with("a2a-version", "1.0").token(&token(json!([])));
     assert!(!passes(&ask, &state), "tenant `v1` is none of ours");
@@ -123,14 +123,14 @@ fn f5_v1_is_a_tenant_in_version_1() {
     assert!(passes(&older, &state));
 }
 
-/// F6: a webhook set within a message is a webhook.
+/// a webhook set within a message is a webhook.
 #[test]
-fn f6_a_message_sets_no_webhook_where_no_rule_lets_one_be_set() {
+fn a_message_sets_no_webhook_where_no_rule_lets_one_be_set() {
     let state = with(
-        r#"
+        r"
         match: { a2a: { json_rpc: /rpc, rest: / } }
         methods: { SendMessage: {} }
-"#,
+",
     );
     for configuration in [
         json!({ "taskPushNotificationConfig": { "url": "https://evil" } }),
