@@ -84,5 +84,5 @@ fn passed_mcp(operation: &Operation, method: &str, name: &str) {
 
 /// The last member that a reader takes for `name` who does not tell letter cases apart.
 fn folded<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
-    value.as_object()?.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).last()
+    value.as_object()?.iter().rfind(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
