@@ -9,11 +9,11 @@ help: ## This list
 build: ## The release binary, target/release/hopgate
 	cargo build --release --locked --bin hopgate
 
-test: ## All tests; fetches Envoy, an authorization server and the SDKs of MCP and A2A once, installs redis-server if missing
+test: ## All tests; fetches Envoy, an authorization server, the SDKs of MCP and A2A, Helm and Kubernetes' schemas once, installs redis-server if missing
 	testbed/fetch-envoy.sh >/dev/null
 	testbed/fetch-node-modules.sh authorization-server agents
-	testbed/fetch-agents.sh
-	testbed/install-tools.sh redis-server
+	testbed/fetch-wheels.sh agents
+	testbed/install-tools.sh redis-server helm kubernetes-validate
 	cargo test --workspace --locked
 
 # The dev profile, because a demo is to start soon and is not measured: release optimizes and links the

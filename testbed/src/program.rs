@@ -22,7 +22,7 @@ pub(crate) fn node(folder: &str, script: &str, config: &Value) -> Result<Command
 
 /// A program on Python, `script` of `agents`.
 pub(crate) fn python(script: &str, config: &Value) -> Result<Command, Error> {
-    fetch::run("fetch-agents.sh", &[])?;
+    fetch::run("fetch-wheels.sh", &["agents"])?;
     let testbed = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new("python3");
     // Without the machine's own packages, which would hide that one of ours is missing.
