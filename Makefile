@@ -1,13 +1,23 @@
 # What a contributor runs. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo bench fmt lint fuzz-build fuzz
+.PHONY: help build image-root test demo bench fmt lint fuzz-build fuzz
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## The release binary, target/release/hopgate
 	cargo build --release --locked --bin hopgate
+
+# The lines of the Dockerfile, for who has no image builder.
+image-root: ## The file system of the container image, in target/image, and its size
+	testbed/install-tools.sh cargo-auditable
+	rm -rf target/image
+	CARGO_PROFILE_RELEASE_STRIP=debuginfo PATH="$(CURDIR)/.local/bin:$$PATH" \
+	  cargo auditable build --release --locked -p hopgate
+	packaging/image-root.sh target/release/hopgate target/image
+	find target/image -type f -printf '%10s  /%P\n' | sort -rn
+	du -sh --apparent-size target/image
 
 test: ## All tests; fetches Envoy, an authorization server, the SDKs of MCP and A2A, Helm and Kubernetes' schemas once, installs redis-server if missing
 	testbed/fetch-envoy.sh >/dev/null

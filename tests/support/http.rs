@@ -43,9 +43,11 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> Response {
 
 /// One request on a connection of its own. Header values are bytes; nothing is checked or repaired.
 pub(crate) fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &[u8])]) -> Response {
-    let mut bytes = format!("{method} {path} HTTP/1.1\r\nhost: test\r\n").into_bytes();
-    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("connection")) {
-        bytes.extend_from_slice(b"connection: close\r\n");
+    let mut bytes = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
+    for (name, usual) in [("host", "test"), ("connection", "close")] {
+        if !headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name)) {
+            bytes.extend_from_slice(format!("{name}: {usual}\r\n").as_bytes());
+        }
     }
     for (name, value) in headers {
         bytes.extend_from_slice(name.as_bytes());

@@ -1,0 +1,48 @@
+{{/* What a schema can't say: values that contradict each other. Each message says what to write. */}}
+{{- define "hopgate.checks" -}}
+{{- range $name, $workload := .Values.workloads -}}
+{{- if ne (len $workload.config.services) 1 -}}
+{{- fail (printf "workloads.%s.config.services: found %d services, expected one: a sidecar stands before one service. Write one workload for each" $name (len $workload.config.services)) -}}
+{{- end -}}
+{{- range $file, $_ := $workload.policies -}}
+{{- if has $file (list "hopgate.yaml" "envoy.yaml" "sds-certificate.yaml" "sds-authority.yaml") -}}
+{{- fail (printf "workloads.%s.policies: `%s` is written by the chart. Choose another name" $name $file) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $workload.ownEnvoy $workload.upstreams -}}
+{{- fail (printf "workloads.%s.upstreams: the pod has an Envoy of its own (`ownEnvoy`), which this chart does not configure. Leave out one of the two" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.workloads (not .Values.injector.enabled) -}}
+{{- fail "workloads: they need the injector. Write injector.enabled: true, or leave `workloads` out" -}}
+{{- end -}}
+{{- with .Values.shared -}}
+{{- if .enabled -}}
+{{- if not .config -}}
+{{- fail "shared.config: missing. Write hopgate's configuration there, as in docs/configuration.md without `listen`, `admin` and `tls`" -}}
+{{- end -}}
+{{- if not .clients -}}
+{{- fail "shared.clients: empty, so nobody could ask. List the SPIFFE ids of the gateways, such as spiffe://cluster.local/ns/gateways/sa/edge" -}}
+{{- end -}}
+{{- if eq (not .tls.secretName) (not .tls.certManager) -}}
+{{- fail "shared.tls: write either secretName (a Secret with tls.crt, tls.key and ca.crt) or certManager: true" -}}
+{{- end -}}
+{{- if and .tls.certManager (not .tls.issuerRef) -}}
+{{- fail "shared.tls.issuerRef: missing. Name the Issuer or ClusterIssuer whose authority signs the gateways' certificates too" -}}
+{{- end -}}
+{{- $several := or (gt (int .replicas) 1) .autoscaling.enabled -}}
+{{- $store := dig "replay" "store" "memory" .config -}}
+{{- if and $several (eq $store "memory") (not .acceptReplayPerReplica) -}}
+{{- fail "shared.config.replay.store: `memory` is each replica's own, so a single-use token or DPoP proof would pass once at each. Write replay: {store: redis, redis: {url: …}}; or replicas: 1 and autoscaling.enabled: false; or acceptReplayPerReplica: true if that is what you want" -}}
+{{- end -}}
+{{- if and .autoscaling.enabled (lt (int .autoscaling.maxReplicas) (int .autoscaling.minReplicas)) -}}
+{{- fail (printf "shared.autoscaling.maxReplicas: found %d, expected at least minReplicas (%d)" (int .autoscaling.maxReplicas) (int .autoscaling.minReplicas)) -}}
+{{- end -}}
+{{- range $file, $_ := .policies -}}
+{{- if eq $file "hopgate.yaml" -}}
+{{- fail "shared.policies: `hopgate.yaml` is written by the chart. Choose another name" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
