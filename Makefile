@@ -1,10 +1,10 @@
 # What a contributor runs. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help build image-root test demo bench fmt lint fuzz-build fuzz
+.PHONY: help build image-root test demo control-planes bench fmt lint fuzz-build fuzz
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## The release binary, target/release/hopgate
 	cargo build --release --locked --bin hopgate
@@ -24,6 +24,7 @@ test: ## All tests; fetches Envoy, an authorization server, the SDKs of MCP and 
 	testbed/fetch-node-modules.sh authorization-server agents
 	testbed/fetch-wheels.sh agents
 	testbed/install-tools.sh redis-server helm kubernetes-validate
+	testbed/fetch-crds.sh
 	cargo test --workspace --locked
 
 # The dev profile, because a demo is to start soon and is not measured: release optimizes and links the
@@ -34,6 +35,9 @@ demo: ## planner -> researcher -> invoices, played with real Envoys; KEEP=1 leav
 	cargo build --locked --package hopgate --package hopgate-demo --bin hopgate --bin hopgate-demo; built=$$?; \
 	wait $$fetching && test $$built -eq 0
 	@cargo run --quiet --locked --package hopgate-demo -- $(if $(KEEP),--keep) $(if $(LINES),--lines)
+
+control-planes: ## What Istio and Envoy Gateway make of k8s/, for tests/wiring; compiles both, a quarter of an hour the first time
+	testbed/control-planes/translate.sh
 
 bench: ## hopgate against null, jwt_authn and nothing, through a real Envoy; installs wrk and h2load if missing
 	testbed/install-tools.sh wrk h2load

@@ -9,6 +9,8 @@
 //! | an authorization server and a client that are not ours | [`AuthorizationServer`] |
 //! | an MCP server or an A2A agent, and clients, that are not ours | [`McpServer`], [`McpClient`], [`A2aAgent`] |
 //! | only to know whether Envoy accepts a config | [`envoy::validate`] |
+//! | an Envoy with a bootstrap that something else made | [`envoy::Envoy::start_bootstrap`] |
+//! | the definitions of Istio's and Envoy Gateway's kinds | [`crds`] |
 //! | a Redis server, to be stopped, starved and restarted | [`Redis`] |
 //! | a program under test: its stdout lines, stderr, CPU time, memory | [`Service`] |
 //! | a free port, a short Unix socket path, to wait until one answers | [`ports`], [`SocketDir`] |
@@ -29,6 +31,7 @@
 
 mod agents;
 mod authorization_server;
+mod crds;
 pub mod envoy;
 mod error;
 mod fetch;
@@ -42,6 +45,7 @@ mod wait;
 
 pub use agents::{A2aAgent, McpClient, McpServer};
 pub use authorization_server::AuthorizationServer;
+pub use crds::crds;
 pub use error::Error;
 pub use redis::Redis;
 pub use rustix::process::Signal;

@@ -1,4 +1,4 @@
-//! The expressions of the ValidatingAdmissionPolicy, evaluated: what the API server would say of a pod.
+//! The expressions of the `ValidatingAdmissionPolicy`, evaluated: what the API server would say of a pod.
 
 use cel::{Context, Program, Value as CelValue};
 use serde_json::{Value, json};

@@ -33,7 +33,7 @@ fn its_values_are_taken_by_the_chart_and_their_configuration_by_hopgate() {
     }
 }
 
-/// `hopgate check` on the files of a ConfigMap, its Secrets' files being there.
+/// `hopgate check` on the files of a `ConfigMap`, its Secrets' files being there.
 fn check(data: &Value) {
     let dir = tempfile::TempDir::new().unwrap();
     for (name, text) in data.as_object().unwrap() {

@@ -88,7 +88,7 @@ pub(crate) fn validate(objects: &[Value], version: &str) -> Vec<String> {
     unknown.into_iter().map(|object| object["kind"].as_str().expect("a kind").to_owned()).collect()
 }
 
-/// Of a CustomResourceDefinition: not in the schemas of Kubernetes.
+/// Of a `CustomResourceDefinition`: not in the schemas of Kubernetes.
 fn is_custom(object: &Value) -> bool {
     object["apiVersion"].as_str().expect("a version").starts_with("cert-manager.io/")
 }

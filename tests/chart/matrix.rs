@@ -11,6 +11,7 @@ use crate::support::plan::set;
 const VERSIONS: [&str; 3] = ["1.30", "1.33", "1.37"];
 
 /// Name, values, and the kinds that are made beside those of `CORE`.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn matrix() -> Vec<(&'static str, Value, Vec<&'static str>)> {
     let injector = ["ServiceAccount", "ConfigMap", "Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy"];
     let webhook = ["MutatingWebhookConfiguration", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"];

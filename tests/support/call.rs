@@ -185,7 +185,8 @@ impl Answer {
         assert_eq!(self.status == 503, self.headers.contains_key("retry-after"));
         if self.headers.get("content-type").is_some_and(|kind| kind == "application/json") {
             let body: Value = serde_json::from_str(&self.body).expect("a JSON body");
-            assert_eq!(body["decision_id"], *self.decision_id());
+            let id = body.get("decision_id").or_else(|| body.pointer("/error/data/decision_id"));
+            assert_eq!(id, Some(&json!(self.decision_id())), "{body}");
         }
     }
 

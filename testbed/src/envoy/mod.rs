@@ -13,5 +13,5 @@ pub use binary::binary;
 pub use config::{
     Action, Authorization, AuthzServer, Config, ExtAuthz, Hcm, JwtAuthn, Listener, RequestBody, Route, Upstream,
 };
-pub use running::{Envoy, validate};
+pub use running::{Envoy, validate, validate_bootstrap};
 pub use tls::{Identity, Mtls};

@@ -35,8 +35,17 @@ impl Envoy {
     /// # Errors
     /// When there is no Envoy to run, it refuses the config, or it is not ready within 20 s.
     pub fn start(config: &Config) -> Result<Self, Error> {
+        check(config)?;
+        Self::start_bootstrap(&config.name, &config.to_json(), config.workers)
+    }
+
+    /// Starts Envoy with `bootstrap`, whose admin interface should be on a port of the operating system's choice.
+    ///
+    /// # Errors
+    /// As [`Envoy::start`].
+    pub fn start_bootstrap(name: &str, bootstrap: &Value, workers: u32) -> Result<Self, Error> {
         let dir = TempDir::with_prefix("hopgate-envoy-").map_err(Error::io("make a directory"))?;
-        let file = write(config, dir.path())?;
+        let file = write(bootstrap, dir.path())?;
         let admin_file = dir.path().join("admin");
         let mut command = Command::new(binary()?);
         command
@@ -45,11 +54,11 @@ impl Envoy {
             .arg("--admin-address-path")
             .arg(&admin_file)
             .arg("--concurrency")
-            .arg(config.workers.to_string())
+            .arg(workers.to_string())
             .args(["--disable-hot-restart", "--log-level", "warning"])
             // A test reads the access log of the request it just made.
             .args(["--file-flush-interval-msec", "20"]);
-        let mut service = Service::start(format!("envoy {}", config.name), command)?;
+        let mut service = Service::start(format!("envoy {name}"), command)?;
         let admin = wait::until("Envoy's admin address", READY_WITHIN, || {
             service.check_running()?;
             Ok(fs::read_to_string(&admin_file)
@@ -105,8 +114,17 @@ impl Envoy {
 /// # Errors
 /// [`Error::Refused`] with Envoy's own words.
 pub fn validate(config: &Config) -> Result<(), Error> {
+    check(config)?;
+    validate_bootstrap(&config.to_json())
+}
+
+/// Asks Envoy whether it accepts `bootstrap`, without running it.
+///
+/// # Errors
+/// [`Error::Refused`] with Envoy's own words.
+pub fn validate_bootstrap(bootstrap: &Value) -> Result<(), Error> {
     let dir = TempDir::with_prefix("hopgate-envoy-").map_err(Error::io("make a directory"))?;
-    let file = write(config, dir.path())?;
+    let file = write(bootstrap, dir.path())?;
     let output = Command::new(binary()?)
         .args(["--mode", "validate", "--log-level", "error", "--config-path"])
         .arg(&file)
@@ -119,7 +137,7 @@ pub fn validate(config: &Config) -> Result<(), Error> {
     Err(Error::Refused(said.trim().to_owned()))
 }
 
-fn write(config: &Config, dir: &Path) -> Result<PathBuf, Error> {
+fn check(config: &Config) -> Result<(), Error> {
     for listener in &config.listeners {
         if let Authorization::ExtAuthz(filter) = &listener.authorization
             && let AuthzServer::Unix(path) = &filter.server
@@ -127,8 +145,12 @@ fn write(config: &Config, dir: &Path) -> Result<PathBuf, Error> {
             check_length(path)?;
         }
     }
+    Ok(())
+}
+
+fn write(bootstrap: &Value, dir: &Path) -> Result<PathBuf, Error> {
     let path = dir.join("envoy.json");
-    fs::write(&path, format!("{:#}\n", config.to_json())).map_err(Error::io("write Envoy's config"))?;
+    fs::write(&path, format!("{bootstrap:#}\n")).map_err(Error::io("write Envoy's config"))?;
     Ok(path)
 }
 
