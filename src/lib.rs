@@ -30,3 +30,4 @@ pub mod reload;
 pub mod replay;
 pub mod server;
 pub mod telemetry;
+mod tls;

@@ -9,10 +9,23 @@ use tokio::net::{TcpListener, UnixListener};
 
 use crate::config::Listen;
 
+/// Checks one connection may have in progress; Envoy opens few connections and many streams. Above
+/// `limits.concurrency`, so that what is too much gets our refusal and not a reset stream.
+pub const MAX_STREAMS: u32 = 16_384;
+/// Largest metadata of a check, bytes: more than the headers Envoy takes from anybody, which a
+/// tracer may pass on to us. What is larger is answered 431, outside of gRPC.
+pub const MAX_HEADERS: u32 = 256 * 1024;
+/// Reset streams a connection may leave behind. h2's default (20) ends the connection, to defend a
+/// server from a stranger; our peer is the operator's own Envoy, whose one connection carries
+/// everybody's checks and every caller's resets.
+pub const MAX_RESETS: usize = 1_000_000;
+
 /// A bound socket.
 #[derive(Debug)]
 pub enum Listener {
     Unix(UnixListener),
+    Loopback(TcpListener),
+    /// For TLS alone.
     Tcp(TcpListener),
 }
 
@@ -23,7 +36,8 @@ pub enum Listener {
 pub async fn bind(listen: &Listen) -> io::Result<Listener> {
     match listen {
         Listen::Unix { path, mode } => bind_unix(path, *mode).map(Listener::Unix),
-        Listen::Loopback(address) => TcpListener::bind(address).await.map(Listener::Tcp),
+        Listen::Loopback(address) => TcpListener::bind(address).await.map(Listener::Loopback),
+        Listen::Tcp { address, .. } => TcpListener::bind(address).await.map(Listener::Tcp),
     }
 }
 

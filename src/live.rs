@@ -1,6 +1,6 @@
 //! What is in force right now, swapped whole.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::authz::{Issuer, KeySet, NonceKey, ProofRules, Revocations, Snapshot, VerifiedTokens};
+use crate::authz::{Issuer, KeySet, NonceKey, ProofRules, Revocations, Snapshot, SpiffeId, VerifiedTokens};
 use crate::config::{
     IssuerSettings, KeySource, ProcessSettings, Secret, Settings, StoreSettings, Upstream, next_generation,
 };
@@ -21,6 +21,8 @@ pub struct State {
     /// Where each issuer's keys come from. Keys from elsewhere are not put in force.
     pub key_sources: HashMap<Box<str>, KeySource>,
     pub revocation_file: Option<PathBuf>,
+    /// Who may ask over TLS.
+    pub clients: Arc<HashSet<SpiffeId>>,
 }
 
 impl State {
@@ -77,7 +79,13 @@ impl State {
             .map(|configured| (configured.issuer.name.clone(), configured.keys.clone()))
             .collect();
         let revocation_file = settings.revocations.as_ref().map(|source| source.file.clone());
-        Self { snapshot, upstream: settings.upstream, key_sources, revocation_file }
+        Self {
+            snapshot,
+            upstream: settings.upstream,
+            key_sources,
+            revocation_file,
+            clients: clients(settings, previous),
+        }
     }
 }
 
@@ -151,6 +159,12 @@ fn revocations(settings: &Settings, previous: Option<&State>) -> Arc<Revocations
     let Some(source) = &settings.revocations else { return Arc::default() };
     let same = previous.filter(|state| state.revocation_file.as_ref() == Some(&source.file));
     Arc::clone(same.map_or(&source.list, |state| &state.snapshot.revocations))
+}
+
+/// Where the settings no longer serve over TLS, which waits for the next start, the list stays.
+fn clients(settings: &Settings, previous: Option<&State>) -> Arc<HashSet<SpiffeId>> {
+    let configured = settings.tls.as_ref().map(|tls| &tls.clients);
+    configured.or(previous.map(|state| &state.clients)).map(Arc::clone).unwrap_or_default()
 }
 
 /// The rules for proofs that `settings` ask for, with a random nonce key where none is configured.

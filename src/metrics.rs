@@ -1,5 +1,7 @@
 //! Prometheus metrics: closed label sets, every series there from the start at zero.
 
+mod tls;
+
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -11,7 +13,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::authz::{Reason, Trail};
+use self::tls::TlsMetrics;
+pub use self::tls::TlsRefused;
+use crate::authz::{Reason, Trail, UnixTime};
 
 /// All metrics of one process.
 #[derive(Debug)]
@@ -37,6 +41,7 @@ pub struct Metrics {
     keys: Family<IssuerLabel, Gauge>,
     keys_fetched: Family<IssuerLabel, Gauge>,
     fetches: Family<FetchLabel, Counter>,
+    tls: TlsMetrics,
 }
 
 /// Issuers come from the configuration, never from a token.
@@ -106,6 +111,7 @@ impl Metrics {
             keys: Family::default(),
             keys_fetched: Family::default(),
             fetches: Family::default(),
+            tls: TlsMetrics::new(),
             registry: Registry::default(),
         };
         registry.register("decisions", "Decisions, by reason where refused", decisions);
@@ -151,6 +157,7 @@ impl Metrics {
             metrics.keys_fetched.clone(),
         );
         registry.register("issuer_key_fetches", "Fetches of an issuer's keys", metrics.fetches.clone());
+        metrics.tls.register(&mut registry);
         Self { registry, ..metrics }
     }
 
@@ -227,6 +234,16 @@ impl Metrics {
         for gauge in [&self.keys, &self.keys_fetched] {
             drop(gauge.get_or_create_owned(&IssuerLabel { issuer: issuer.to_owned() }));
         }
+    }
+
+    /// A client that was not let in, or that was sent away.
+    pub(crate) fn tls_refused(&self, refused: TlsRefused) {
+        self.tls.refused(refused);
+    }
+
+    /// Whether the certificates on disk are the ones in use, and when the server's ends.
+    pub(crate) fn tls_certificates(&self, current: bool, not_after: UnixTime) {
+        self.tls.certificates(current, not_after);
     }
 
     /// All metrics in the `OpenMetrics` text format.

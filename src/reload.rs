@@ -69,7 +69,8 @@ impl Reloader {
                 }
             }
             let file = self.file.clone();
-            let loaded = tokio::task::spawn_blocking(move || config::load(&file)).await.map_err(io::Error::other)?;
+            let loaded =
+                tokio::task::spawn_blocking(move || config::load_again(&file)).await.map_err(io::Error::other)?;
             match loaded {
                 Ok(settings) => {
                     watch.follow(&settings.files);
@@ -99,7 +100,7 @@ impl Reloader {
         }
         if settings.process != self.process {
             tracing::warn!(
-                "`listen`, `admin`, `replay`, `dpop`, `audit` or `limits` (but `token_bytes`) changed; they take effect at the next start"
+                "`listen`, the files of `tls`, `admin`, `replay`, `dpop`, `audit` or `limits` (but `token_bytes`) changed; they take effect at the next start"
             );
         }
         let verified = Arc::new(VerifiedTokens::with_capacity(self.process.verified_tokens));

@@ -1,5 +1,7 @@
 //! The composition root: build, bind, serve, drain.
 
+mod door;
+
 use std::future::Future;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,12 +14,11 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio_stream::wrappers::UnixListenerStream;
-use tokio_stream::{Stream, StreamExt as _};
-use tonic::transport::server::TcpIncoming;
+use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use self::door::Door;
 use crate::admin;
 use crate::audit::{self, AuditLog};
 use crate::authz::VerifiedTokens;
@@ -26,23 +27,13 @@ use crate::config::{self, Fault, Settings, StoreSettings};
 use crate::envoy::{Checker, SealLayer};
 use crate::jwks::KeyKeeper;
 use crate::kill_switch::KillSwitch;
-use crate::listener::{Listener, bind};
+use crate::listener::bind;
 use crate::live::{Live, State};
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::reload::Reloader;
 use crate::replay::{MemoryStore, RedisStore, ReplayStore};
 
-/// Checks one connection may have in progress; Envoy opens few connections and many streams. Above
-/// `limits.concurrency`, so that what is too much gets our refusal and not a reset stream.
-const MAX_STREAMS: u32 = 16_384;
-/// Largest metadata of a check, bytes: more than the headers Envoy takes from anybody, which a
-/// tracer may pass on to us. What is larger is answered 431, outside of gRPC.
-const MAX_HEADERS: u32 = 256 * 1024;
-/// Reset streams a connection may leave behind. h2's default (20) ends the connection, to defend a
-/// server from a stranger; our peer is the operator's own Envoy, whose one connection carries
-/// everybody's checks and every caller's resets.
-const MAX_RESETS: usize = 1_000_000;
 const CHECK_SERVICE: &str = "envoy.service.auth.v3.Authorization";
 
 /// Why serving ended.
@@ -54,6 +45,8 @@ pub enum ServeError {
     Bind { what: String, source: io::Error },
     #[error("can't start the record writer: {0}")]
     Audit(#[source] io::Error),
+    #[error("no TLS can be spoken: {0}")]
+    Tls(String),
     #[error("no key for nonces can be made: {0}")]
     Random(#[source] io::Error),
     #[error("decision records can't be written: {0}")]
@@ -86,11 +79,12 @@ pub async fn serve(
         .map_err(|source| ServeError::Bind { what: format!("{:?}", process.listen), source })?;
     let (log, writer) = audit::start(records, process.audit_queue).map_err(ServeError::Audit)?;
     let parts = Parts::build(&settings, log).map_err(ServeError::Random)?;
+    let door = Door::new(listener, &settings, &parts)?;
     tracing::info!(listen = ?process.listen, admin = %process.admin, revision = %settings.revision, "serving");
 
     let readiness = parts.readiness.clone();
     let (stop, _) = watch::channel(false);
-    let mut tasks = Tasks::start(parts, listener, admin, file, settings, writer, &stop).await;
+    let mut tasks = Tasks::start(parts, door, admin, file, settings, writer, &stop).await;
     let ended = tokio::select! {
         () = shutdown => None,
         ended = tasks.first_to_end() => Some(ended),
@@ -150,7 +144,7 @@ struct Tasks {
 impl Tasks {
     async fn start(
         parts: Parts,
-        listener: Listener,
+        door: Door,
         admin: TcpListener,
         file: &Path,
         settings: Settings,
@@ -185,31 +179,14 @@ impl Tasks {
 
         let limit = settings.process.message_bytes;
         let service = AuthorizationServer::from_arc(Arc::clone(&parts.checker)).max_decoding_message_size(limit);
-        let router = tonic::transport::Server::builder()
-            .max_concurrent_streams(MAX_STREAMS)
-            .http2_max_header_list_size(MAX_HEADERS)
-            .http2_max_pending_accept_reset_streams(Some(MAX_RESETS))
-            .http2_max_local_error_reset_streams(Some(MAX_RESETS))
-            .layer(SealLayer::new(parts.checker, settings.process.concurrency, settings.process.deadline))
-            .add_service(service)
-            .add_service(health);
+        let services = Routes::new(service).add_service(health);
+        let seal = SealLayer::new(parts.checker, settings.process.concurrency, settings.process.deadline);
         let mut stopped = stop.subscribe();
         let stopped = async move {
             // An error means that the sender is gone, which is an end as well.
             let _ = stopped.wait_for(|stop| *stop).await;
         };
-        check.spawn(async move {
-            let served = match listener {
-                Listener::Unix(listener) => {
-                    router.serve_with_incoming_shutdown(patient(UnixListenerStream::new(listener)), stopped).await
-                }
-                Listener::Tcp(listener) => {
-                    let incoming = patient(TcpIncoming::from(listener).with_nodelay(Some(true)));
-                    router.serve_with_incoming_shutdown(incoming, stopped).await
-                }
-            };
-            ("check", outcome(served))
-        });
+        check.spawn(async move { ("check", door.serve(services, seal, stopped).await) });
         Self { check, background, log, writer: Some(writer) }
     }
 
@@ -257,17 +234,6 @@ impl Tasks {
             Err(_) => Err(ServeError::Task("record writer", "it panicked".to_owned())),
         }
     }
-}
-
-/// Connections as they come, with a pause after one that could not be taken: out of file
-/// descriptors, the next attempt would fail as fast and fill a core.
-fn patient<C>(incoming: impl Stream<Item = io::Result<C>>) -> impl Stream<Item = io::Result<C>> {
-    incoming.then(async |connection| {
-        if connection.is_err() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        connection
-    })
 }
 
 fn outcome<E: std::fmt::Display>(result: Result<(), E>) -> String {

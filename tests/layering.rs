@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every module of the library, the highest first. A module may use those below it and none above.
-const LAYERS: [&str; 18] = [
+const LAYERS: [&str; 19] = [
     "cli",
     "dev",
     "server",
@@ -19,6 +19,7 @@ const LAYERS: [&str; 18] = [
     "kill_switch",
     "readiness",
     "envoy",
+    "tls",
     "jwks",
     "live",
     "metrics",

@@ -24,6 +24,19 @@ impl SpiffeId {
         (text.len() <= MAX_LEN && domain_ok && path_ok).then(|| Self(text.into()))
     }
 
+    /// `td` of `spiffe://td/path`.
+    #[must_use]
+    pub fn trust_domain(&self) -> &str {
+        let rest = self.0.strip_prefix("spiffe://").unwrap_or_default();
+        rest.split_once('/').map_or(rest, |(trust_domain, _)| trust_domain)
+    }
+
+    /// Whether it has a path: without one it stands for the trust domain.
+    #[must_use]
+    pub fn names_a_workload(&self) -> bool {
+        self.0.strip_prefix("spiffe://").is_some_and(|rest| rest.contains('/'))
+    }
+
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

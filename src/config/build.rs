@@ -10,7 +10,7 @@ use super::faults::Faults;
 use super::files::Files;
 use super::revocations::RevocationSettings;
 use super::settings::{Listen, ProcessSettings, Settings, Upstream};
-use super::{issuers, policies, replay, revocations, sender, services, written};
+use super::{issuers, policies, replay, revocations, sender, services, tls, written};
 use crate::authz::{Agent, AgentIndex, Agents, Ceiling, Check, Enforcement, SpiffeId, is_scope_token};
 
 /// Builds the settings. Faults land in `faults`; with any, the result is not to be used.
@@ -29,6 +29,10 @@ pub(super) fn build(
     let enforcement = enforcement(config, warnings);
     Some(Settings {
         revision: Arc::from(""),
+        tls: match (&config.tls, process.as_ref().map(|process| &process.listen)) {
+            (Some(written), Some(Listen::Tcp { tls, .. })) => Some(tls::build(written, tls, faults, warnings)),
+            _ => None,
+        },
         process: process?,
         upstream: Upstream {
             forward_token: config.upstream.forward_token,
@@ -83,7 +87,7 @@ fn process(
     warnings: &mut Faults,
 ) -> Option<ProcessSettings> {
     let proofs = sender::proofs(&config.dpop, files, faults, warnings);
-    let listen = listen(config, faults);
+    let listen = listen(config, files, faults);
     let admin = config.admin.parse::<SocketAddr>();
     if admin.is_err() {
         faults.add("admin", format_args!("found `{}`, expected an address such as `127.0.0.1:9902`", config.admin));
@@ -107,34 +111,30 @@ fn process(
     })
 }
 
-fn listen(config: &written::Config, faults: &mut Faults) -> Option<Listen> {
+fn listen(config: &written::Config, files: &Files<'_>, faults: &mut Faults) -> Option<Listen> {
     if let Some(path) = config.listen.strip_prefix("unix:") {
         if !path.starts_with('/') {
             faults.add("listen", format_args!("found `{}`, expected an absolute path after `unix:`", config.listen));
             return None;
         }
+        if config.tls.is_some() {
+            faults.add("tls", "is not used: `listen` is a Unix socket");
+        }
         // The schema has checked the digits.
         let mode = u32::from_str_radix(&config.socket_mode, 8).ok()?;
         return Some(Listen::Unix { path: PathBuf::from(path), mode });
     }
-    match config.listen.parse::<SocketAddr>() {
-        Ok(address) if address.ip().is_loopback() => Some(Listen::Loopback(address)),
-        Ok(address) => {
-            // Whoever reaches the check port could use up single-use tokens or probe the rules.
-            faults.add("listen", format_args!("found `{address}`, expected a Unix socket or a loopback address"));
-            None
-        }
-        Err(_) => {
-            faults.add(
-                "listen",
-                format_args!(
-                    "found `{}`, expected `unix:/path/to.sock` or an address such as `127.0.0.1:9191`",
-                    config.listen
-                ),
-            );
-            None
-        }
-    }
+    let Ok(address) = config.listen.parse::<SocketAddr>() else {
+        faults.add(
+            "listen",
+            format_args!(
+                "found `{}`, expected `unix:/path/to.sock` or an address such as `127.0.0.1:9191`",
+                config.listen
+            ),
+        );
+        return None;
+    };
+    tls::listen(address, config.tls.as_ref(), files, faults)
 }
 
 fn agents(config: &written::Config, faults: &mut Faults) -> Agents {

@@ -20,6 +20,7 @@ mod sender;
 mod services;
 mod settings;
 mod span;
+mod tls;
 pub mod written;
 
 use std::path::Path;
@@ -33,6 +34,7 @@ pub use settings::{
     IssuerSettings, KeyLocation, KeySource, Listen, ProcessSettings, RedisAddress, RedisSettings, RemoteKeys,
     ReplaySettings, Settings, StoreSettings, Upstream,
 };
+pub use tls::{TlsDigest, TlsFiles, TlsLook, TlsMaterial, TlsSettings, provider};
 
 use self::faults::Faults;
 use self::files::Files;
@@ -44,7 +46,16 @@ use crate::authz::PolicySchema;
 /// Every fault found, structure first: what its parts mean can only be told once they are there.
 pub fn load(file: &Path) -> Result<Settings, Vec<Fault>> {
     let (text, files) = open(file)?;
-    read(&text, files)
+    read(&text, files, Certificates::MustBeGood)
+}
+
+/// As [`load`], for a process that serves already: what the files of `tls` hold is looked at apart.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_again(file: &Path) -> Result<Settings, Vec<Fault>> {
+    let (text, files) = open(file)?;
+    read(&text, files, Certificates::AreApart)
 }
 
 /// The Cedar schema for the policies of the configuration `file`, whether or not those are good.
@@ -91,14 +102,25 @@ fn open(file: &Path) -> Result<(String, Files<'_>), Vec<Fault>> {
 /// # Errors
 /// As [`load`].
 pub fn load_text(text: &str, folder: &Path) -> Result<Settings, Vec<Fault>> {
-    read(text, Files::new(folder))
+    read(text, Files::new(folder), Certificates::MustBeGood)
 }
 
-fn read(text: &str, mut files: Files<'_>) -> Result<Settings, Vec<Fault>> {
+/// Whether what the files of `tls` hold counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Certificates {
+    MustBeGood,
+    AreApart,
+}
+
+fn read(text: &str, mut files: Files<'_>, certificates: Certificates) -> Result<Settings, Vec<Fault>> {
     let config: written::Config = parse::parse(text)?;
     let (mut faults, mut warnings) = (Faults::default(), Faults::default());
     let settings = build::build(&config, &mut files, &mut faults, &mut warnings);
-    let faults = faults.into_vec();
+    let mut faults = faults.into_vec();
+    let material = settings.as_ref().and_then(|settings| settings.tls.as_ref()).map(|tls| &tls.material);
+    if let (Certificates::MustBeGood, Some(Err(found))) = (certificates, material) {
+        faults.extend_from_slice(found);
+    }
     match settings {
         Some(mut settings) if faults.is_empty() => {
             let (files, revision) = files.finish();

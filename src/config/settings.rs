@@ -10,6 +10,7 @@ use url::Url;
 use super::faults::Fault;
 use super::revocations::RevocationSettings;
 use super::sender::ProofSettings;
+use super::tls::{TlsFiles, TlsSettings};
 use crate::authz::{Agents, Enforcement, ForwardedCertificates, Issuer, Policies, Services};
 
 /// A configuration that can be served.
@@ -18,6 +19,8 @@ pub struct Settings {
     /// First 12 hex digits of the SHA-256 over the configuration and the key files it names.
     pub revision: Arc<str>,
     pub process: ProcessSettings,
+    /// `Some` where `process.listen` is [`Listen::Tcp`].
+    pub tls: Option<TlsSettings>,
     pub upstream: Upstream,
     pub issuers: Vec<IssuerSettings>,
     pub agents: Arc<Agents>,
@@ -57,8 +60,16 @@ pub struct ProcessSettings {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listen {
-    Unix { path: PathBuf, mode: u32 },
+    Unix {
+        path: PathBuf,
+        mode: u32,
+    },
     Loopback(SocketAddr),
+    /// Over TLS, for listed clients.
+    Tcp {
+        address: SocketAddr,
+        tls: TlsFiles,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -102,6 +102,36 @@ services: [{ name: s, audience: a, routes: [{ name: r, match: { method: GET, pat
 }
 
 #[test]
+fn faults_of_serving_over_tls_are_told() {
+    let rest = "
+issuers: [{ issuer: https://as.example, jwks: { uri: https://as.example/keys } }]
+services: [{ name: s, audience: a, routes: [{ name: r, match: { method: GET, path: / } }] }]
+";
+    let files = "certificate_file: tls.crt, key_file: tls.key, client_ca_file: ca.crt";
+    let good = "clients: ['spiffe://demo.local/gateway']";
+    let sections = [
+        "listen: 0.0.0.0:9191".to_owned(),
+        "listen: '[::]:9191'\ntls: {}".to_owned(),
+        format!("listen: unix:/run/check.sock\ntls: {{ {files}, {good} }}"),
+        format!("listen: 0.0.0.0:9191\ntls: {{ {files}, clients: [] }}"),
+        format!("listen: 0.0.0.0:9191\ntls: {{ {files} }}"),
+        format!("listen: 0.0.0.0:9191\ntls: {{ {files}, {good}, min_version: '1.0' }}"),
+        format!("listen: gateway.example:9191\ntls: {{ {files}, {good} }}"),
+        format!(
+            "listen: 0.0.0.0:9191\ntls: {{ {files}, clients: ['spiffe://demo.local/*', 'spiffe://demo.local', '*', 'gateway', \
+             'spiffe://demo.local/a/', 'spiffe://demo.local/b', 'spiffe://demo.local/b'] }}"
+        ),
+        format!("listen: 127.0.0.1:9191\ntls: {{ {files}, {good} }}"),
+    ];
+    let told = sections.iter().fold(String::new(), |mut told, section| {
+        writeln!(told, "{section}").unwrap();
+        faults(&format!("{section}{rest}")).lines().for_each(|fault| writeln!(told, "    {fault}").unwrap());
+        told
+    });
+    insta::assert_snapshot!(told);
+}
+
+#[test]
 fn what_is_not_a_configuration_at_all_is_refused() {
     for text in [
         "",

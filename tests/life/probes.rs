@@ -7,7 +7,7 @@ use crate::support::keyserver::KeyServer;
 use crate::support::{Gate, Plan, eventually};
 
 /// Their names, types and labels are API.
-const METRICS: [&str; 14] = [
+const METRICS: [&str; 17] = [
     "hopgate_config_current gauge",
     "hopgate_config_reloads counter",
     "hopgate_decision_duration_seconds histogram",
@@ -21,6 +21,9 @@ const METRICS: [&str; 14] = [
     "hopgate_replay_store_failures counter",
     "hopgate_revocations gauge",
     "hopgate_revocations_current gauge",
+    "hopgate_tls_certificate_not_after_timestamp_seconds gauge",
+    "hopgate_tls_current gauge",
+    "hopgate_tls_refused counter",
     "hopgate_would_deny counter",
 ];
 

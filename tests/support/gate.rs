@@ -28,13 +28,20 @@ impl Gate {
         Self::start_as_written(plan, command())
     }
 
-    /// Starts `program serve --config …`, waits for the socket.
+    /// Starts `program serve --config …`, waits for the socket, or where there is none for the admin port.
     pub(crate) fn start_as_written(plan: Plan, mut program: Command) -> Self {
         program.args(["serve", "--config"]).arg(plan.file());
         let mut service = Service::start("hopgate", program).expect("a process");
-        if let Err(error) = ports::wait_for_unix(&plan.socket(), SOON) {
+        let unix = plan.config["listen"].as_str().is_some_and(|listen| listen.starts_with("unix:"));
+        let waited =
+            if unix { ports::wait_for_unix(&plan.socket(), SOON) } else { ports::wait_for_tcp(plan.admin, SOON) };
+        if let Err(error) = waited {
             service.check_running().expect("still running");
             panic!("{error}\n{}", service.stderr().unwrap_or_default());
+        }
+        if !unix {
+            // The admin port is bound first and answers last.
+            assert_eq!(http::get(plan.admin, "/livez").status, 200);
         }
         Self { service, plan }
     }

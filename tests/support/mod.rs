@@ -7,12 +7,14 @@
 //! | its decision record of an answer | [`Gate::record`] |
 //! | an authorization server that misbehaves on command | [`keyserver::KeyServer`] |
 //! | a real Envoy in front, with a service that echoes behind | [`mesh::Mesh`] |
+//! | certificates for TLS, good and bad | [`authority::Authority`] |
 //! | the certificate of RFC 8705, for bound tokens | [`certificate`] |
 //! | to send it bytes that are no check, or half of one | [`raw`] |
 //! | to send an HTTP request byte by byte | [`http`] |
 
 #![allow(dead_code, reason = "every test binary uses its own part of the harness")]
 
+pub(crate) mod authority;
 pub(crate) mod call;
 pub(crate) mod certificate;
 pub(crate) mod gate;

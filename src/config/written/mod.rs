@@ -6,6 +6,7 @@ mod policy;
 mod replay;
 mod route;
 mod sender;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,14 +21,18 @@ pub use self::route::{
     A2aMatch, A2aVersion, Approval, BodyKind, ClientType, Match, McpMatch, McpRevision, Route, Rule, ValueType,
 };
 pub use self::sender::{Demands, Dpop, ForwardedClientCert, RevocationsFile, SenderConstrained, StepUp};
+pub use self::tls::Tls;
 use super::span::Span;
 
 /// hopgate's configuration file.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where Envoy asks: `unix:/path/to.sock`, or a loopback address such as `127.0.0.1:9191`.
+    /// Where Envoy asks: `unix:/path/to.sock`, a loopback address such as `127.0.0.1:9191`, or, with
+    /// `tls`, any address such as `0.0.0.0:9191`.
     pub listen: String,
+    #[serde(default)]
+    pub tls: Option<Tls>,
     /// Permissions of the Unix socket, octal, as text.
     #[serde(default = "default_socket_mode")]
     #[schemars(regex(pattern = "^0?[0-7]{3}$"))]

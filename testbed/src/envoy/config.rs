@@ -153,6 +153,8 @@ impl ExtAuthz {
 pub enum AuthzServer {
     Unix(PathBuf),
     Tcp(SocketAddr),
+    /// Over TLS, with Envoy's own certificate and the server it expects.
+    Tls(SocketAddr, Mtls),
 }
 
 impl From<PathBuf> for AuthzServer {

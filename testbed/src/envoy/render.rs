@@ -199,11 +199,15 @@ fn per_route_check(route: &Route) -> Option<Value> {
 fn clusters(listener: &Listener) -> Vec<Value> {
     let authz = match &listener.authorization {
         Authorization::ExtAuthz(filter) => {
-            let address = match &filter.server {
-                AuthzServer::Unix(path) => json!({ "pipe": { "path": path } }),
-                AuthzServer::Tcp(address) => socket_address(*address),
-            };
-            Some(cluster(&authz_cluster(&listener.name), &address, true))
+            let name = authz_cluster(&listener.name);
+            Some(match &filter.server {
+                AuthzServer::Unix(path) => cluster(&name, &json!({ "pipe": { "path": path } }), true),
+                AuthzServer::Tcp(address) => cluster(&name, &socket_address(*address), true),
+                AuthzServer::Tls(address, mtls) => {
+                    let server = Upstream { http2: true, mtls: Some(mtls.clone()), ..Upstream::at(*address) };
+                    upstream_entry(&name, &server)
+                }
+            })
         }
         Authorization::None | Authorization::JwtAuthn(_) => None,
     };
