@@ -9,6 +9,7 @@
 //! | an authorization server and a client that are not ours | [`AuthorizationServer`] |
 //! | an MCP server or an A2A agent, and clients, that are not ours | [`McpServer`], [`McpClient`], [`A2aAgent`] |
 //! | only to know whether Envoy accepts a config | [`envoy::validate`] |
+//! | what Kubernetes' schemas say of a manifest, or Helm | [`kubernetes::faults`], [`kubernetes::helm`] |
 //! | a Redis server, to be stopped, starved and restarted | [`Redis`] |
 //! | a program under test: its stdout lines, stderr, CPU time, memory | [`Service`] |
 //! | a free port, a short Unix socket path, to wait until one answers | [`ports`], [`SocketDir`] |
@@ -32,6 +33,7 @@ mod authorization_server;
 pub mod envoy;
 mod error;
 mod fetch;
+pub mod kubernetes;
 mod lines;
 pub mod ports;
 mod program;
