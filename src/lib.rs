@@ -9,8 +9,8 @@
 //! [`authz`] is the decision, a function of a snapshot, a request and the time; it imports nothing
 //! of ours. Around it: [`config`] makes the snapshot's settings, [`jwks`] its keys, [`live`] holds
 //! the one in force, [`reload`] swaps it; [`replay`] and [`audit`] remember; [`envoy`] speaks with
-//! Envoy; [`server`] puts it all together; [`cli`] is the command line. [`dev`] is for trying
-//! hopgate out and never for production.
+//! Envoy; [`server`] puts it all together; [`cli`] is the command line. Apart from all that, [`inject`]
+//! gives pods a hopgate. [`dev`] is for trying hopgate out and never for production.
 
 pub mod admin;
 pub mod audit;
@@ -20,6 +20,7 @@ pub mod clock;
 pub mod config;
 pub mod dev;
 pub mod envoy;
+pub mod inject;
 pub mod jwks;
 mod kill_switch;
 pub mod listener;

@@ -14,6 +14,7 @@ const LAYERS: [&str; 19] = [
     "cli",
     "dev",
     "server",
+    "inject",
     "admin",
     "reload",
     "kill_switch",

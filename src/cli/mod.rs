@@ -4,6 +4,8 @@ mod check;
 pub mod dev;
 mod exit;
 mod explain;
+mod inject;
+mod probe;
 mod schema;
 mod serve;
 
@@ -32,6 +34,10 @@ enum Command {
     Explain(explain::Args),
     /// Print the JSON Schema of the configuration, or the Cedar schema of its policies.
     Schema(schema::Args),
+    /// Answer the API server of Kubernetes: a webhook that gives labelled pods a hopgate.
+    Inject(inject::Args),
+    /// Ask a running hopgate whether it lives or is ready, as a probe does.
+    Probe(probe::Args),
     /// Throw-away issuer, tokens, certificates and echo service. NOT FOR PRODUCTION.
     #[command(subcommand)]
     Dev(dev::DevCommand),
@@ -44,6 +50,8 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(args).await,
         Command::Schema(args) => schema::run(&args),
+        Command::Inject(args) => inject::run(args).await,
+        Command::Probe(args) => probe::run(&args),
         Command::Dev(command) => exit::of(dev::run(command).await),
     }
 }

@@ -21,15 +21,9 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> Exit {
     telemetry::start();
     raise_file_limit();
-    let (mut terminate, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
-        (Err(error), _) | (_, Err(error)) => return fail(error),
-    };
-    let shutdown = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+    let shutdown = match ended() {
+        Ok(shutdown) => shutdown,
+        Err(error) => return fail(error),
     };
     match server::serve(&args.config, io::stdout(), shutdown).await {
         Ok(()) => Exit::Done,
@@ -39,6 +33,17 @@ pub(super) async fn run(args: Args) -> Exit {
         }
         Err(error) => fail(error),
     }
+}
+
+/// Waits for SIGTERM or SIGINT, which from now on don't end the process by themselves.
+pub(super) fn ended() -> io::Result<impl Future<Output = ()>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 /// Every connection needs a descriptor, and the usual soft limit is 1024.

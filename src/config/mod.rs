@@ -27,6 +27,7 @@ use std::path::Path;
 
 pub use faults::Fault;
 pub(crate) use issuers::{is_safe, next_generation};
+pub(crate) use parse::parse as parse_yaml;
 pub use parse::schema;
 pub use revocations::{RevocationSettings, load_revocations};
 pub use sender::{ProofSettings, Secret};

@@ -22,7 +22,7 @@ pub fn schema() -> Schema {
 ///
 /// # Errors
 /// Every place where it is not one.
-pub(super) fn parse<T: DeserializeOwned + JsonSchema>(text: &str) -> Result<T, Vec<Fault>> {
+pub(crate) fn parse<T: DeserializeOwned + JsonSchema>(text: &str) -> Result<T, Vec<Fault>> {
     let mut faults = Faults::default();
     let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
     let document: Value = match serde_saphyr::from_str_with_options(text, options) {

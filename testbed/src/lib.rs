@@ -11,6 +11,7 @@
 //! | only to know whether Envoy accepts a config | [`envoy::validate`] |
 //! | an Envoy with a bootstrap that something else made | [`envoy::Envoy::start_bootstrap`] |
 //! | the definitions of Istio's and Envoy Gateway's kinds | [`crds`] |
+//! | what Kubernetes' schemas say of a manifest, or Helm | [`kubernetes::faults`], [`kubernetes::helm`] |
 //! | a Redis server, to be stopped, starved and restarted | [`Redis`] |
 //! | a program under test: its stdout lines, stderr, CPU time, memory | [`Service`] |
 //! | a free port, a short Unix socket path, to wait until one answers | [`ports`], [`SocketDir`] |
@@ -35,6 +36,7 @@ mod crds;
 pub mod envoy;
 mod error;
 mod fetch;
+pub mod kubernetes;
 mod lines;
 pub mod ports;
 mod program;
