@@ -44,6 +44,7 @@ pub(super) fn envoy(wishes: &Wishes<'_>, settings: &Settings) -> Container {
         // A socket on a read-only mount can be connected to; it can't be replaced.
         read_only(names::SOCKET_VOLUME, names::SOCKET_FOLDER),
         read_only(names::ENVOY_CONFIG_VOLUME, names::ENVOY_CONFIG_FOLDER),
+        VolumeMount { read_only: None, ..read_only(names::ENVOY_ADMIN_VOLUME, names::ENVOY_ADMIN_FOLDER) },
     ];
     if wishes.certificate != Certificate::None {
         mounts.push(read_only(names::CERTIFICATE_VOLUME, names::CERTIFICATE_FOLDER));

@@ -47,7 +47,7 @@ pub(super) fn check(pod: &Pod<'_>) -> Result<(), Refusal> {
 pub(super) fn check_ports(pod: &Pod<'_>, wishes: &Wishes<'_>) -> Result<(), Refusal> {
     let mut ours = vec![names::ADMIN_PORT];
     if matches!(wishes.envoy, Envoy::Ours) {
-        ours.extend([names::INBOUND_PORT, names::EGRESS_PORT, names::ENVOY_ADMIN_PORT, names::ENVOY_READY_PORT]);
+        ours.extend([names::INBOUND_PORT, names::EGRESS_PORT, names::ENVOY_READY_PORT]);
     }
     for container in pod.containers.iter().filter(|container| !is_ours(container.name)) {
         for port in container.ports()? {

@@ -18,6 +18,7 @@ pub(super) fn missing(pod: &Pod<'_>, wishes: &Wishes<'_>, settings: &Settings) -
     add_socket_mount(pod, wishes, &mut injection)?;
     add_volumes(pod, wishes, settings, &mut injection)?;
     add_containers(pod, wishes, settings, &mut injection)?;
+    add_label(pod, wishes, &mut injection)?;
     add_note(pod, &mut injection)?;
     Ok(injection)
 }
@@ -114,24 +115,32 @@ fn place_of(pod: &Pod<'_>, wanted: &Container) -> Result<Option<usize>, Refusal>
     Ok(place)
 }
 
-/// Which version did it. It is a note for people; nothing is decided by it.
-fn add_note(pod: &Pod<'_>, injection: &mut Injection) -> Result<(), Refusal> {
-    if injection.patch.is_empty() && pod.annotation(names::INJECTED)?.is_some() {
-        return Ok(());
-    }
-    let version = Value::from(env!("CARGO_PKG_VERSION"));
-    if pod.has_annotations() {
-        add(injection, pointer(&["metadata", "annotations", names::INJECTED]), version);
-        return Ok(());
-    }
-    let annotations = Value::Object(Map::from_iter([(names::INJECTED.to_owned(), version)]));
-    if pod.has_metadata() {
-        add(injection, pointer(&["metadata", "annotations"]), annotations);
-    } else {
-        let metadata = Map::from_iter([("annotations".to_owned(), annotations)]);
-        add(injection, pointer(&["metadata"]), Value::Object(metadata));
+/// That the pod has no other way in than our Envoy.
+fn add_label(pod: &Pod<'_>, wishes: &Wishes<'_>, injection: &mut Injection) -> Result<(), Refusal> {
+    if matches!(wishes.envoy, Envoy::Ours) && pod.label(names::GUARDED)? != Some("true") {
+        injection.added.push(format!("label `{}`", names::GUARDED));
+        add_to_metadata(pod, "labels", names::GUARDED, "true", injection);
     }
     Ok(())
+}
+
+/// Which version did it. It is a note for people; nothing is decided by it.
+fn add_note(pod: &Pod<'_>, injection: &mut Injection) -> Result<(), Refusal> {
+    if !injection.patch.is_empty() || pod.annotation(names::INJECTED)?.is_none() {
+        add_to_metadata(pod, "annotations", names::INJECTED, env!("CARGO_PKG_VERSION"), injection);
+    }
+    Ok(())
+}
+
+/// Sets `key` in `map`, the labels or the annotations. A pod that is chosen has metadata: its label, or the annotation that
+/// names its configuration.
+fn add_to_metadata(pod: &Pod<'_>, map: &str, key: &str, value: &str, injection: &mut Injection) {
+    let value = Value::from(value);
+    if pod.has_in_metadata(map) {
+        add(injection, pointer(&["metadata", map, key]), value);
+    } else {
+        add(injection, pointer(&["metadata", map]), Value::Object(Map::from_iter([(key.to_owned(), value)])));
+    }
 }
 
 /// Adds `values` to the end of the list at `path`, or makes the list.

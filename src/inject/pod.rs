@@ -100,13 +100,9 @@ impl<'a> Pod<'a> {
         text_of(self.whole, "annotations", key)
     }
 
-    /// Whether there are annotations to add one to.
-    pub(super) fn has_annotations(&self) -> bool {
-        self.whole.get("metadata").and_then(|metadata| metadata.get("annotations")).is_some_and(Value::is_object)
-    }
-
-    pub(super) fn has_metadata(&self) -> bool {
-        self.whole.get("metadata").is_some_and(Value::is_object)
+    /// Whether there are labels, or annotations, to add one to.
+    pub(super) fn has_in_metadata(&self, map: &str) -> bool {
+        self.whole.get("metadata").and_then(|metadata| metadata.get(map)).is_some_and(Value::is_object)
     }
 
     /// Whether `field` of the spec is a list to add to.

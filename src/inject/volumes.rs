@@ -1,6 +1,6 @@
 //! The volumes that are added.
 
-use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, SecretVolumeSource, Volume};
+use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, EmptyDirVolumeSource, SecretVolumeSource, Volume};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::envoy::Envoy;
@@ -15,13 +15,13 @@ pub(super) fn all(wishes: &Wishes<'_>, settings: &Settings) -> Vec<Volume> {
     let mut volumes = vec![
         // In memory: it holds a socket, and nothing of it should outlive the pod.
         empty(names::SOCKET_VOLUME, Some("Memory")),
-        config(names::CONFIG_VOLUME, wishes.config, None),
+        config(names::CONFIG_VOLUME, wishes.config),
     ];
     volumes.extend(wishes.secrets.map(|name| secret(names::SECRETS_VOLUME, name)));
     volumes.push(empty(names::NO_TOKEN_VOLUME, None));
     if matches!(wishes.envoy, Envoy::Ours) {
-        // Of the ConfigMap it sees what is its own.
-        volumes.push(config(names::ENVOY_CONFIG_VOLUME, wishes.config, Some("envoy.yaml")));
+        volumes.push(config(names::ENVOY_CONFIG_VOLUME, wishes.config));
+        volumes.push(empty(names::ENVOY_ADMIN_VOLUME, Some("Memory")));
         volumes.extend(match wishes.certificate {
             Certificate::Secret(name) => Some(secret(names::CERTIFICATE_VOLUME, name)),
             Certificate::Settings => settings
@@ -46,14 +46,12 @@ fn empty(name: &str, medium: Option<&str>) -> Volume {
     }
 }
 
-fn config(name: &str, map: &str, key: Option<&str>) -> Volume {
-    let item = |key: &str| KeyToPath { key: key.to_owned(), path: key.to_owned(), ..KeyToPath::default() };
+fn config(name: &str, map: &str) -> Volume {
     Volume {
         name: name.to_owned(),
         config_map: Some(ConfigMapVolumeSource {
             name: map.to_owned(),
             default_mode: Some(READABLE),
-            items: key.map(|key| vec![item(key)]),
             ..ConfigMapVolumeSource::default()
         }),
         ..Volume::default()

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use hopgate::dev::certs::MeshCa;
 use serde_json::Value;
 
 use super::helm::{NAMESPACE, program, template, validate};
@@ -21,7 +22,7 @@ fn blocks(kind: &str) -> Vec<String> {
 
 #[test]
 fn its_values_are_taken_by_the_chart_and_their_configuration_by_hopgate() {
-    let examples = ["sidecar"].map(|name| fs::read_to_string(format!("k8s/values/{name}.yaml")).unwrap());
+    let examples = ["sidecar", "shared"].map(|name| fs::read_to_string(format!("k8s/values/{name}.yaml")).unwrap());
     for text in blocks("yaml values").iter().chain(&examples) {
         let values: Value = serde_saphyr::from_str(text).expect("YAML");
         let objects = template(&values).unwrap_or_else(|said| panic!("{said}\n{text}"));
@@ -44,6 +45,11 @@ fn check(data: &Value) {
         fs::write(dir.path().join(name), text).unwrap();
     }
     fs::write(dir.path().join("password"), "secret").unwrap();
+    let id = "spiffe://demo.local/ns/hopgate-system/sa/hopgate";
+    MeshCa::generate("demo.local").unwrap().write(dir.path(), &[id.to_owned()]).unwrap();
+    for (made, mounted) in [("hopgate.pem", "tls.crt"), ("hopgate-key.pem", "tls.key"), ("ca.pem", "ca.crt")] {
+        fs::rename(dir.path().join(made), dir.path().join(mounted)).unwrap();
+    }
     let output =
         Command::new(env!("CARGO_BIN_EXE_hopgate")).arg("check").arg(dir.path().join("hopgate.yaml")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -62,7 +62,7 @@ impl Pod {
         let run = plan.socket().parent().unwrap().to_owned();
         let places = [
             ("/run/hopgate/check.sock", plan.socket()),
-            ("/run/hopgate", run),
+            ("/run/hopgate-envoy", run),
             ("/etc/hopgate-envoy", config.clone()),
             ("/etc/mesh", mesh),
         ];
@@ -76,7 +76,7 @@ impl Pod {
             }
             moved = moved.replace("admin: 0.0.0.0:9902", &format!("admin: {}", plan.admin));
             // The service's port is another test's; all else that a pod has for itself was replaced.
-            for left in ["/run/hopgate", "/etc/", ": 15443", ": 15021", ": 15001", "9902"] {
+            for left in ["/run/", "/etc/", ": 15443", ": 15021", ": 15001", "9902"] {
                 assert!(!moved.contains(left), "{name} still names {left}");
             }
             let file = if name == "hopgate.yaml" { plan.file() } else { config.join(name) };
@@ -88,7 +88,7 @@ impl Pod {
         let pod = Self { gate, envoy, inbound, status, egress };
         eventually("the readiness that the kubelet asks for", async || {
             ports::wait_for_tcp(status, SOON).expect("the status port");
-            (http::get(status, "/ready").status == 200).then_some(())
+            (http::get(status, "/healthz/ready").status == 200).then_some(())
         })
         .await;
         pod
@@ -147,9 +147,13 @@ async fn a_call_passes_the_rendered_sidecar_and_a_stolen_token_does_not() {
         assert_eq!(escaped.status, 400, "{escaped:?}");
     }
     assert_eq!(http::get(pod.status, "/stats/prometheus").status, 200);
-    for (method, path) in
-        [("GET", "/quitquitquit"), ("POST", "/ready"), ("POST", "/quitquitquit"), ("GET", "/config_dump")]
-    {
+    for (method, path) in [
+        ("GET", "/quitquitquit"),
+        ("POST", "/healthz/ready"),
+        ("GET", "/ready"),
+        ("POST", "/quitquitquit"),
+        ("GET", "/config_dump"),
+    ] {
         assert_eq!(http::request(pod.status, method, path, &[]).status, 404, "{method} {path}");
     }
     pod.envoy.check_running().expect("still there");

@@ -8,19 +8,11 @@ use super::pods::{
 };
 
 #[test]
-fn the_config_map_is_mounted_whole_for_hopgate_and_in_part_for_envoy() {
+fn the_config_map_is_mounted_for_both() {
     let pod = injected(&labelled());
-    assert_eq!(
-        volume(&pod, "hopgate-config")["configMap"],
-        json!({ "name": "invoices-hopgate", "defaultMode": 0o444 })
-    );
-    assert_eq!(
-        volume(&pod, "hopgate-envoy-config")["configMap"],
-        json!({
-            "name": "invoices-hopgate", "defaultMode": 0o444,
-            "items": [{ "key": "envoy.yaml", "path": "envoy.yaml" }],
-        })
-    );
+    for name in ["hopgate-config", "hopgate-envoy-config"] {
+        assert_eq!(volume(&pod, name)["configMap"], json!({ "name": "invoices-hopgate", "defaultMode": 0o444 }));
+    }
     let mount = |name: &str, path: &str| json!({ "name": name, "mountPath": path, "readOnly": true });
     let has = |container: &Value, mount: &Value| container["volumeMounts"].as_array().unwrap().contains(mount);
     assert!(has(container(&pod, "hopgate"), &mount("hopgate-config", "/etc/hopgate")));
@@ -53,7 +45,7 @@ fn names_that_no_object_can_have_are_refused() {
 fn secrets_are_mounted_for_hopgate_alone() {
     let pod = injected(&annotated(&[("hopgate.dev/secrets", "redis")]));
     assert_eq!(volume(&pod, "hopgate-secrets")["secret"], json!({ "secretName": "redis", "defaultMode": 0o444 }));
-    let mount = json!({ "name": "hopgate-secrets", "mountPath": "/etc/hopgate/secrets", "readOnly": true });
+    let mount = json!({ "name": "hopgate-secrets", "mountPath": "/etc/hopgate-secrets", "readOnly": true });
     assert!(container(&pod, "hopgate")["volumeMounts"].as_array().unwrap().contains(&mount));
     assert!(!container(&pod, "hopgate-envoy").to_string().contains("hopgate-secrets"));
     assert!(!names(&injected(&labelled()), "volumes").contains(&"hopgate-secrets".to_owned()));

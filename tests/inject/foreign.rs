@@ -115,7 +115,8 @@ fn a_foreign_volume_by_the_name_of_ours_is_refused() {
         ("hopgate-config", json!({ "configMap": { "name": "other", "defaultMode": 292 } })),
         ("hopgate-config", json!({ "configMap": { "name": "invoices-hopgate", "defaultMode": 292 }, "emptyDir": {} })),
         ("hopgate-no-token", json!({ "projected": { "sources": [] } })),
-        ("hopgate-envoy-config", json!({ "configMap": { "name": "invoices-hopgate", "defaultMode": 292 } })),
+        ("hopgate-envoy-config", json!({ "configMap": { "name": "other", "defaultMode": 292 } })),
+        ("hopgate-envoy-admin", json!({ "emptyDir": {} })),
         ("hopgate-certificate", json!({ "secret": { "secretName": "x" } })),
     ] {
         let pod = edited(|pod| {

@@ -87,7 +87,7 @@ fn configured(plan: &Plan, local: &Local) -> Value {
     let mut config = plan.config.clone();
     set(&mut config, "/listen", json!(format!("unix:{}", local.path("/run/hopgate/check.sock"))));
     set(&mut config, "/admin", json!(local.ports[&9902].to_string()));
-    set(&mut config, "/issuers/0/jwks/file", json!(local.path("/etc/hopgate/secrets/keys.json")));
+    set(&mut config, "/issuers/0/jwks/file", json!(local.path("/etc/hopgate-secrets/keys.json")));
     config
 }
 
@@ -102,7 +102,7 @@ async fn hopgate_starts_with_the_containers_arguments_and_answers_its_probes() {
         let plan = Plan::new();
         plan.write();
         let keys = plan.dir.root().join("keys.json");
-        std::fs::copy(keys, local.path("/etc/hopgate/secrets/keys.json")).unwrap();
+        std::fs::copy(keys, local.path("/etc/hopgate-secrets/keys.json")).unwrap();
         std::fs::write(local.path("/etc/hopgate/hopgate.yaml"), configured(&plan, &local).to_string()).unwrap();
         let mut service = local.start(command());
         local.succeed(&mut service).await;

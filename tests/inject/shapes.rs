@@ -157,6 +157,7 @@ fn without_ours(whole: &Value) -> Value {
         }
     }
     pod["metadata"]["annotations"].as_object_mut().unwrap().remove("hopgate.dev/injected");
+    pod["metadata"]["labels"].as_object_mut().unwrap().remove("hopgate.dev/guarded");
     pod
 }
 

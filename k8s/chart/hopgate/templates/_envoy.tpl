@@ -6,9 +6,9 @@
 {{- $service := (first $workload.config.services).name -}}
 {{- $domain := .root.Values.sidecar.trustDomain -}}
 node: { id: {{ .name | quote }}, cluster: hopgate }
-# A socket in the volume of the two sidecars: on a port, the service beside it could change Envoy's mind.
+# A socket in a volume of its own: on a port, the service beside it could change Envoy's mind.
 admin:
-  address: { pipe: { path: /run/hopgate/envoy-admin.sock, mode: 384 } }
+  address: { pipe: { path: /run/hopgate-envoy/admin.sock, mode: 384 } }
 static_resources:
   listeners:
     - name: inbound
@@ -110,10 +110,10 @@ static_resources:
                     - name: status
                       domains: ["*"]
                       routes:
-                        {{- range list "/ready" "/stats/prometheus" }}
-                        - match: { path: {{ . }}, headers: [{ name: ":method", string_match: { exact: GET } }] }
+                        - match: { path: /healthz/ready, headers: [{ name: ":method", string_match: { exact: GET } }] }
+                          route: { cluster: envoy_admin, prefix_rewrite: /ready }
+                        - match: { path: /stats/prometheus, headers: [{ name: ":method", string_match: { exact: GET } }] }
                           route: { cluster: envoy_admin }
-                        {{- end }}
     {{- if $workload.upstreams }}
     # The service calls http://127.0.0.1:15001 with the upstream's name as `host`, and comes out with its workload's certificate.
     - name: egress
@@ -160,7 +160,7 @@ static_resources:
       connect_timeout: 0.25s
       load_assignment:
         cluster_name: envoy_admin
-        endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path: /run/hopgate/envoy-admin.sock } } } }] }]
+        endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path: /run/hopgate-envoy/admin.sock } } } }] }]
     {{- range $name, $upstream := $workload.upstreams }}
     - name: {{ printf "upstream_%s" $name | quote }}
       type: STRICT_DNS
