@@ -82,6 +82,7 @@ fn no_kind_of_block_goes_unseen() {
         "sh",
         "text",
         "text explain",
+        "text lint-envoy",
     ];
     for block in blocks() {
         let seen = [CONFIG, EVERY_FIELD, POLICIES, SCOPES, REVOCATIONS].contains(&block.kind.as_str())
@@ -115,6 +116,18 @@ fn envoy_accepts_its_sample() {
             .unwrap();
         assert!(output.status.success(), "{}: {}", block.place, String::from_utf8_lossy(&output.stderr));
     }
+}
+
+#[test]
+fn the_lint_says_of_the_sample_what_its_page_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let [sample] = blocks_of("yaml envoy").try_into().ok().unwrap();
+    let lax = sample.text.replace("failure_mode_allow: false", "failure_mode_allow: true");
+    fs::write(folder.path().join("envoy.yaml"), lax).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hopgate"));
+    let output = command.args(["lint-envoy", "envoy.yaml"]).current_dir(folder.path()).output().unwrap();
+    let [shown] = blocks_of("text lint-envoy").try_into().ok().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), shown.text);
 }
 
 #[test]
