@@ -30,11 +30,7 @@ fn lint_one<'a>(lint: &Lint<'a>, cluster: &Node<'a>) {
         lint.found(Rule::ClusterByCaller, &at, "it has no endpoints of its own");
         return;
     }
-    let endpoints = cluster.at("load_assignment").at("endpoints").items().into_iter();
-    let addresses: Vec<_> = endpoints
-        .flat_map(|locality| locality.at("lb_endpoints").items())
-        .map(|entry| entry.at("endpoint").at("address"))
-        .collect();
+    let addresses = addresses(cluster);
     for pipe in addresses.iter().map(|address| address.down("pipe.path")) {
         if pipe.text().is_some_and(|path| path.starts_with('@')) {
             lint.found(Rule::ClusterAbstractSocket, &pipe, format_args!("found {}", pipe.shown()));
@@ -45,6 +41,13 @@ fn lint_one<'a>(lint: &Lint<'a>, cluster: &Node<'a>) {
     if addresses.is_empty() || !addresses.iter().all(local) {
         lint_remote(lint, cluster, tls);
     }
+}
+
+/// The addresses of a cluster's own endpoints.
+pub(super) fn addresses<'a>(cluster: &Node<'a>) -> Vec<Node<'a>> {
+    let localities = cluster.at("load_assignment").at("endpoints").items().into_iter();
+    let entries = localities.flat_map(|locality| locality.at("lb_endpoints").items());
+    entries.map(|entry| entry.at("endpoint").at("address")).collect()
 }
 
 fn lint_protocol(lint: &Lint<'_>, cluster: &Node<'_>, tls: bool) {

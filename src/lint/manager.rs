@@ -15,7 +15,8 @@ pub(super) fn lint<'a>(lint: &Lint<'a>, seat: &Seat<'a>, manager: &Node<'a>) {
     lint.use_of(manager);
     let chain = filters::chain(lint, &manager.at("http_filters"));
     let routes = Routes::of(lint, manager);
-    if !routes.forward() {
+    routes.lint_admin(lint);
+    if !routes.forward(lint) {
         return;
     }
     let asking: Vec<_> = chain.iter().enumerate().filter(|(_, filter)| filter.asks_hopgate(lint)).collect();

@@ -10,14 +10,41 @@ use super::per_route::Levels;
 use super::routes::{self, Place};
 use super::rules::Rule;
 
-/// Whether calls go further than this Envoy.
-pub(super) fn forwards(route: &Node<'_>) -> bool {
-    !["redirect", "direct_response", "non_forwarding_action"].iter().any(|action| route.at(action).exists())
+/// Where the calls of a route go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// Envoy answers by itself.
+    Nowhere,
+    /// A page of Envoy's own admin interface that only reads.
+    AdminPage,
+    /// Envoy's own admin interface, whatever its pages do.
+    Admin,
+    /// A service.
+    Service,
+}
+
+/// Pages of the admin interface that tell what probes and Prometheus want to know, and change nothing.
+const ADMIN_PAGES: [&str; 2] = ["/ready", "/stats/prometheus"];
+
+pub(super) fn target<'a>(lint: &Lint<'a>, route: &Node<'a>) -> Target {
+    if ["redirect", "direct_response", "non_forwarding_action"].iter().any(|action| route.at(action).exists()) {
+        return Target::Nowhere;
+    }
+    let action = route.at("route");
+    let cluster = action.at("cluster");
+    if !cluster.text().is_some_and(|name| lint.leads_to_admin(name, &cluster)) {
+        return Target::Service;
+    }
+    let exact = route.at("match").at("path");
+    let rewritten = Some(action.at("prefix_rewrite")).filter(Node::exists);
+    let page = exact.text().and_then(|path| rewritten.map_or(Some(path), |to| to.text()));
+    let fixed = !["regex_rewrite", "path_rewrite", "path_rewrite_policy"].iter().any(|field| action.at(field).exists());
+    if fixed && page.is_some_and(|page| ADMIN_PAGES.contains(&page)) { Target::AdminPage } else { Target::Admin }
 }
 
 pub(super) fn lint<'a>(lint: &Lint<'a>, place: &Place<'a>, manager: &Node<'a>, asking: &[Filter<'a>]) {
     let Place { route, host, config } = place;
-    if !forwards(route) {
+    if target(lint, route) != Target::Service {
         return;
     }
     let action = route.at("route");

@@ -7,7 +7,7 @@ use super::filters::Filter;
 use super::headers;
 use super::node::Node;
 use super::per_route::{self, Levels};
-use super::route;
+use super::route::{self, Target};
 use super::rules::Rule;
 use super::sources::Sources;
 
@@ -89,8 +89,21 @@ impl<'a> Routes<'a> {
     }
 
     /// Whether any call goes further than this Envoy, as far as is known.
-    pub(super) fn forward(&self) -> bool {
-        self.unknown || self.places().iter().any(|place| route::forwards(&place.route))
+    pub(super) fn forward(&self, lint: &Lint<'a>) -> bool {
+        self.unknown || self.places().iter().any(|place| route::target(lint, &place.route) == Target::Service)
+    }
+
+    /// Looks at the routes to Envoy's own admin interface, which need no hopgate where they only read.
+    pub(super) fn lint_admin(&self, lint: &Lint<'a>) {
+        for Place { route, .. } in self.places() {
+            let rule = match route::target(lint, &route) {
+                Target::AdminPage => Rule::AdminPaths,
+                Target::Admin => Rule::AdminRouted,
+                Target::Nowhere | Target::Service => continue,
+            };
+            let cluster = route.at("route").at("cluster");
+            lint.found(rule, &route, format_args!("cluster {} is the admin interface", cluster.shown()));
+        }
     }
 
     fn places(&self) -> Vec<Place<'a>> {

@@ -209,7 +209,7 @@ fn links_lead_somewhere() {
         let folder = Path::new(page).parent().unwrap();
         for link in read(page).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let (file, heading) = link.split_once('#').map_or((link, None), |(file, heading)| (file, Some(heading)));
-            let target = folder.join(file);
+            let target = if file.is_empty() { Path::new(page).to_owned() } else { folder.join(file) };
             assert!(target.exists(), "{page}: `{link}`");
             if let Some(heading) = heading {
                 let text = fs::read_to_string(&target).unwrap();

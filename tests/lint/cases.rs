@@ -280,6 +280,24 @@ fn the_routes() -> Vec<Broken> {
     ]
 }
 
+/// A route of the readiness listener to Envoy's own admin interface.
+fn status(rule: &'static str, matched: &Value) -> Broken {
+    let admin = json!({ "socket_address": { "address": "127.0.0.1", "port_value": 15000 } });
+    let cluster = json!({ "name": "admin", "load_assignment": { "cluster_name": "admin", "endpoints": [
+        { "lb_endpoints": [{ "endpoint": { "address": admin } }] },
+    ] } });
+    let clusters = "/static_resources/clusters";
+    let mut all = Base::Gateway.value().pointer(clusters).unwrap().as_array().unwrap().clone();
+    all.push(cluster);
+    let routes =
+        "/static_resources/listeners/1/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0/routes";
+    let changes = vec![
+        (clusters.to_owned(), json!(all)),
+        (routes.to_owned(), json!([{ "match": matched, "route": { "cluster": "admin" } }])),
+    ];
+    broken(rule, Base::Gateway, changes, "virtual_hosts[0].routes[0]")
+}
+
 fn the_cluster_and_envoy_itself() -> Vec<Broken> {
     let trusted = json!({ "trusted_ca": { "filename": "/etc/mesh/ca.pem" } });
     let own = json!([{ "certificate_chain": { "filename": "/etc/mesh/cert.pem" }, "private_key": { "filename": "/etc/mesh/key.pem" } }]);
@@ -312,6 +330,8 @@ fn the_cluster_and_envoy_itself() -> Vec<Broken> {
             "pipe.path",
         ),
         broken("admin-exposed", Base::Gateway, vec![("/admin".to_owned(), admin)], "admin.address"),
+        status("admin-routed", &json!({ "prefix": "/" })),
+        status("admin-paths", &json!({ "path": "/ready" })),
         broken(
             "runtime-overrides-authz",
             Base::Sidecar,
