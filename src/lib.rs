@@ -23,6 +23,7 @@ pub mod envoy;
 pub mod inject;
 pub mod jwks;
 mod kill_switch;
+pub mod lint;
 pub mod listener;
 pub mod live;
 pub mod metrics;

@@ -12,7 +12,7 @@ pub enum Exit {
     Failed,
     /// 3: the configuration has faults. (2 is clap's, for wrong usage.)
     Faults,
-    /// 4: `explain`: refused.
+    /// 4: `explain`: refused; `lint-envoy`: errors.
     Refused,
 }
 

@@ -5,6 +5,7 @@ pub mod dev;
 mod exit;
 mod explain;
 mod inject;
+mod lint_envoy;
 mod probe;
 mod schema;
 mod serve;
@@ -16,7 +17,7 @@ pub use exit::Exit;
 /// Per-hop authorization for AI agents, as Envoy's external authorization server.
 ///
 /// Exit codes: 0 done, or allowed; 1 failed; 2 wrong usage; 3 faults in a configuration;
-/// 4 refused (`explain`).
+/// 4 refused (`explain`), or errors in an Envoy's configuration (`lint-envoy`).
 #[derive(Debug, Parser)]
 #[command(version, about, verbatim_doc_comment)]
 pub struct Cli {
@@ -32,6 +33,8 @@ enum Command {
     Check(check::Args),
     /// Decide one request and show every check with its verdict.
     Explain(explain::Args),
+    /// Look for what in an Envoy's configuration lets calls past hopgate, or blinds it.
+    LintEnvoy(lint_envoy::Args),
     /// Print the JSON Schema of the configuration, or the Cedar schema of its policies.
     Schema(schema::Args),
     /// Answer the API server of Kubernetes: a webhook that gives labelled pods a hopgate.
@@ -49,6 +52,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Serve(args) => serve::run(args).await,
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(args).await,
+        Command::LintEnvoy(args) => lint_envoy::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Inject(args) => inject::run(args).await,
         Command::Probe(args) => probe::run(&args),

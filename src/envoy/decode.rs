@@ -8,7 +8,7 @@ use crate::authz::{Body, Field, Request};
 
 /// Headers by which some frameworks run another method, or another path, than the request's, which
 /// is the one that was judged.
-const OVERRIDES: [&str; 5] =
+pub const OVERRIDES: [&str; 5] =
     ["x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"];
 
 /// Headers to the service that only hopgate may set.

@@ -193,7 +193,7 @@ impl Wire {
 }
 
 /// The headers that tell the service who called; those without a value are removed.
-const IDENTITY_HEADERS: [&str; 8] = [
+pub const IDENTITY_HEADERS: [&str; 8] = [
     "x-hopgate-service",
     "x-hopgate-route",
     "x-hopgate-issuer",

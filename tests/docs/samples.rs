@@ -82,6 +82,7 @@ fn no_kind_of_block_goes_unseen() {
         "sh",
         "text",
         "text explain",
+        "text lint-envoy",
     ];
     for block in blocks() {
         let seen = [CONFIG, EVERY_FIELD, POLICIES, SCOPES, REVOCATIONS].contains(&block.kind.as_str())
@@ -115,6 +116,18 @@ fn envoy_accepts_its_sample() {
             .unwrap();
         assert!(output.status.success(), "{}: {}", block.place, String::from_utf8_lossy(&output.stderr));
     }
+}
+
+#[test]
+fn the_lint_says_of_the_sample_what_its_page_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let [sample] = blocks_of("yaml envoy").try_into().ok().unwrap();
+    let lax = sample.text.replace("failure_mode_allow: false", "failure_mode_allow: true");
+    fs::write(folder.path().join("envoy.yaml"), lax).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hopgate"));
+    let output = command.args(["lint-envoy", "envoy.yaml"]).current_dir(folder.path()).output().unwrap();
+    let [shown] = blocks_of("text lint-envoy").try_into().ok().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), shown.text);
 }
 
 #[test]
@@ -196,7 +209,7 @@ fn links_lead_somewhere() {
         let folder = Path::new(page).parent().unwrap();
         for link in read(page).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let (file, heading) = link.split_once('#').map_or((link, None), |(file, heading)| (file, Some(heading)));
-            let target = folder.join(file);
+            let target = if file.is_empty() { Path::new(page).to_owned() } else { folder.join(file) };
             assert!(target.exists(), "{page}: `{link}`");
             if let Some(heading) = heading {
                 let text = fs::read_to_string(&target).unwrap();

@@ -10,15 +10,16 @@ use envoy_types::pb::envoy::service::auth::v3::CheckResponse;
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
 use hopgate::authz::{Answer, Check, Findings, Operation, Outcome, Protocol, Reason, RequestId, Trail, VerifiedTokens};
 use hopgate::config;
-use hopgate::envoy::decode::Decoded;
+use hopgate::envoy::decode::{Decoded, OVERRIDES};
 use hopgate::envoy::encode::{self, Told};
 use hopgate::jwks::KeyKeeper;
+use hopgate::lint::{NEEDED_HEADERS, Rule};
 use hopgate::live::{Live, State};
 use hopgate::metrics::Metrics;
 use serde_json::{Map, Value, json};
 
 use crate::fixture::{Fixture, written};
-use crate::page::{blocks_of, codes, table};
+use crate::page::{blocks_of, codes, read, table};
 use crate::record_schema;
 
 #[test]
@@ -164,6 +165,27 @@ fn codes_of_json_rpc_are_listed_with_their_reasons() {
             assert!(listed == code || listed == "–", "`{}` of {}: {code}", reason.code(), protocol.name());
         }
     }
+}
+
+#[test]
+fn rules_of_the_lint_are_listed_in_order() {
+    let rows = table("docs/lint-envoy.md", "rule | severity | why | fix");
+    let rules = Rule::ALL.iter();
+    let expected: Vec<_> = rules
+        .map(|rule| {
+            vec![format!("`{}`", rule.id()), rule.severity().to_string(), rule.why().to_owned(), rule.fix().to_owned()]
+        })
+        .collect();
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn headers_that_hopgate_needs_are_those_that_the_lint_asks_for() {
+    let text = read("docs/envoy.md");
+    let sentence =
+        text.split("`allowed_headers`, if set, must let").nth(1).unwrap().split("and everything").next().unwrap();
+    let expected: Vec<_> = NEEDED_HEADERS.into_iter().chain(OVERRIDES).collect();
+    assert_eq!(codes(sentence), expected);
 }
 
 #[test]

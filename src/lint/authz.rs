@@ -1,0 +1,153 @@
+//! The settings of the `ext_authz` filter that asks hopgate.
+
+use std::time::Duration;
+
+use super::Lint;
+use super::body;
+use super::filters::Filter;
+use super::headers;
+use super::node::Node;
+use super::rules::Rule;
+
+/// `certificates`: callers show them on this listener.
+pub(super) fn lint<'a>(lint: &Lint<'a>, filter: &Filter<'a>, certificates: bool) {
+    let config = &filter.config;
+    if filter.conditional {
+        lint.found(
+            Rule::AuthzConditional,
+            &filter.entry,
+            format_args!("`{}` runs where a matcher says so", filter.name),
+        );
+    }
+    if filter.off_by_default() {
+        lint.found(Rule::AuthzOffByDefault, &filter.entry.at("disabled"), "found `true`");
+    }
+    let optional = filter.entry.at("is_optional");
+    if optional.on() {
+        lint.found(Rule::AuthzOptional, &optional, "found `true`");
+    }
+    if !filter.known {
+        return;
+    }
+    lint_switches(lint, config, certificates);
+    lint_turned_off(lint, config);
+    lint_status(lint, &config.at("status_on_error"));
+    let version = config.at("transport_api_version");
+    if version.choice(&["AUTO", "V2", "V3"]) != Some("V3") {
+        lint.found(Rule::TransportNotV3, &version, format_args!("found {}", version.shown()));
+    }
+    lint_service(lint, config);
+    body::lint(lint, &config.at("with_request_body"));
+    headers::lint(lint, config);
+}
+
+fn lint_switches(lint: &Lint<'_>, config: &Node<'_>, certificates: bool) {
+    let must_be = [
+        ("failure_mode_allow", false, Rule::FailureModeAllow),
+        ("shadow_mode", false, Rule::AuthzShadow),
+        ("clear_route_cache", false, Rule::ClearRouteCache),
+        ("validate_mutations", true, Rule::ValidateMutationsOff),
+        ("encode_raw_headers", true, Rule::RawHeadersOff),
+        ("include_peer_certificate", true, Rule::PeerCertificateOff),
+        ("include_tls_session", true, Rule::TlsSessionOff),
+    ];
+    for (field, wanted, rule) in must_be {
+        let switch = config.at(field);
+        let about_tls = matches!(rule, Rule::PeerCertificateOff | Rule::TlsSessionOff);
+        if switch.on() != wanted && (certificates || !about_tls) {
+            lint.found(rule, &switch, format_args!("found {}", switch.shown()));
+        }
+    }
+    let metadata = config.at("enable_dynamic_metadata_ingestion");
+    if metadata.switch() == Some(false) {
+        lint.found(Rule::MetadataNotKept, &metadata, "found `false`");
+    }
+}
+
+/// What takes calls out of the filter, all of it harmless where those are then refused.
+fn lint_turned_off<'a>(lint: &Lint<'a>, config: &Node<'a>) {
+    let deny = config.at("deny_at_disable");
+    let enabled = config.at("filter_enabled");
+    let keys = [&deny, &enabled].map(|flag| flag.at("runtime_key").text().filter(|key| !key.is_empty()));
+    lint.runtime_keys.borrow_mut().extend(keys.iter().flatten());
+    if deny.at("default_value").on() {
+        return;
+    }
+    let metadata = config.at("filter_enabled_metadata");
+    if metadata.exists() {
+        lint.found(Rule::AuthzByMetadata, &metadata, "calls are checked by their metadata");
+    }
+    if !enabled.exists() {
+        return;
+    }
+    let share = enabled.at("default_value");
+    let whole = match share.at("denominator").choice(&["HUNDRED", "TEN_THOUSAND", "MILLION"]) {
+        Some("TEN_THOUSAND") => 10_000,
+        Some("MILLION") => 1_000_000,
+        _ => 100,
+    };
+    let checked = share.at("numerator").number().unwrap_or(0);
+    if checked < whole {
+        lint.found(Rule::AuthzSampled, &share, format_args!("{checked} of {whole} calls are checked"));
+    } else if let [_, Some(key)] = keys {
+        lint.found(Rule::AuthzSwitchable, &enabled.at("runtime_key"), format_args!("found `{key}`"));
+    }
+}
+
+fn lint_status(lint: &Lint<'_>, status: &Node<'_>) {
+    let code = status.at("code");
+    let success = [
+        "OK",
+        "Created",
+        "Accepted",
+        "NonAuthoritativeInformation",
+        "NoContent",
+        "ResetContent",
+        "PartialContent",
+        "MultiStatus",
+        "AlreadyReported",
+        "IMUsed",
+    ];
+    match code.word() {
+        None => lint.found(Rule::StatusOnErrorUnset, status, "found nothing"),
+        Some(word) if success.contains(&&*word) || word.len() == 3 && word.starts_with('2') => {
+            lint.found(Rule::StatusOnErrorSuccess, &code, format_args!("found {}", code.shown()));
+        }
+        Some(_) => {}
+    }
+}
+
+fn lint_service<'a>(lint: &Lint<'a>, config: &Node<'a>) {
+    let http = config.at("http_service");
+    if http.exists() {
+        lint.found(Rule::HttpService, &http, "the server is asked by HTTP");
+        return;
+    }
+    let service = config.at("grpc_service");
+    let envoy = service.at("envoy_grpc");
+    let google = service.at("google_grpc");
+    if google.exists() {
+        lint.found(Rule::GoogleGrpc, &google, format_args!("target {}", google.at("target_uri").shown()));
+    }
+    let cluster = envoy.at("cluster_name");
+    match cluster.text() {
+        Some(name) => lint.asked.borrow_mut().push((name.to_owned(), cluster.clone())),
+        None if google.exists() => {}
+        None => lint.found(Rule::ClusterMissing, &service, "no server is named"),
+    }
+    lint_timeout(lint, &service.at("timeout"));
+    for retry in [service.at("retry_policy"), envoy.at("retry_policy")].iter().filter(|retry| retry.exists()) {
+        lint.found(Rule::CheckRetried, retry, "a check is asked again");
+    }
+}
+
+fn lint_timeout(lint: &Lint<'_>, timeout: &Node<'_>) {
+    let rule = match timeout.duration() {
+        None => Rule::TimeoutUnset,
+        Some(Duration::ZERO) => Rule::TimeoutNone,
+        Some(short) if short <= Duration::from_millis(100) => Rule::TimeoutShort,
+        Some(long) if long > Duration::from_secs(5) => Rule::TimeoutLong,
+        Some(_) => return,
+    };
+    lint.found(rule, timeout, format_args!("found {}", timeout.shown()));
+}

@@ -1,0 +1,130 @@
+//! HTTP connection managers: whether hopgate is asked, and which path and which caller it gets to see.
+
+use super::Lint;
+use super::authz;
+use super::filters::{self, Filter};
+use super::kinds;
+use super::listener::{Reach, Seat};
+use super::node::Node;
+use super::routes::{self, Routes};
+use super::rules::Rule;
+use super::tls;
+
+pub(super) fn lint<'a>(lint: &Lint<'a>, seat: &Seat<'a>, manager: &Node<'a>) {
+    lint.managers.borrow_mut().extend(manager.id());
+    lint.use_of(manager);
+    let chain = filters::chain(lint, &manager.at("http_filters"));
+    let routes = Routes::of(lint, manager);
+    routes.lint_admin(lint);
+    if !routes.forward(lint) {
+        return;
+    }
+    let asking: Vec<_> = chain.iter().enumerate().filter(|(_, filter)| filter.asks_hopgate(lint)).collect();
+    let Some((first, _)) = asking.first() else {
+        lint_missing(lint, seat, manager, &chain);
+        return;
+    };
+    filters::lint_order(lint, &chain, *first);
+    for (_, filter) in asking.iter().skip(1) {
+        lint.found(Rule::AuthzTwice, &filter.entry, format_args!("`{}` is one more `ext_authz` filter", filter.name));
+    }
+    let certificates = tls::lint_inbound(lint, seat);
+    let asking: Vec<_> = asking.into_iter().map(|(_, filter)| filter.clone()).collect();
+    for filter in &asking {
+        authz::lint(lint, filter, certificates);
+    }
+    lint_paths(lint, manager);
+    lint_client_certificates(lint, manager);
+    lint_upgrades(lint, manager);
+    routes::lint(lint, &routes, manager, &chain, &asking);
+}
+
+fn lint_missing<'a>(lint: &Lint<'a>, seat: &Seat<'a>, manager: &Node<'a>, chain: &[Filter<'a>]) {
+    let rule = match (seat.unchecked, seat.reach) {
+        (true, _) => Rule::ListenerUnchecked,
+        (false, Reach::Local) => Rule::AuthzMissingOnLoopback,
+        (false, Reach::Network | Reach::Unknown) => Rule::AuthzMissing,
+    };
+    let names: Vec<_> = chain.iter().map(|filter| format!("`{}`", filter.name)).collect();
+    let of = if lint.options.clusters.is_empty() { "" } else { " of the clusters that `--cluster` names" };
+    let found = format!("no `ext_authz` filter{of} among {}", names.join(", "));
+    lint.found(rule, &manager.at("http_filters"), found);
+}
+
+fn lint_paths(lint: &Lint<'_>, manager: &Node<'_>) {
+    for (field, rule) in [("normalize_path", Rule::PathNotNormalized), ("merge_slashes", Rule::SlashesNotMerged)] {
+        let switch = manager.at(field);
+        if !switch.on() {
+            lint.found(rule, &switch, format_args!("found {}", switch.shown()));
+        }
+    }
+    let action = manager.at("path_with_escaped_slashes_action");
+    let names = [
+        "IMPLEMENTATION_SPECIFIC_DEFAULT",
+        "KEEP_UNCHANGED",
+        "REJECT_REQUEST",
+        "UNESCAPE_AND_REDIRECT",
+        "UNESCAPE_AND_FORWARD",
+    ];
+    if !matches!(action.choice(&names), Some("REJECT_REQUEST" | "UNESCAPE_AND_REDIRECT")) {
+        lint.found(Rule::EscapedSlashes, &action, format_args!("found {}", action.shown()));
+    }
+    let options = manager.at("path_normalization_options");
+    if options.exists() {
+        lint.found(Rule::PathViewsDiffer, &options, "the path is changed in two ways");
+    }
+}
+
+fn lint_client_certificates(lint: &Lint<'_>, manager: &Node<'_>) {
+    const DETAILS: [&str; 5] = ["SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET", "ALWAYS_FORWARD_ONLY"];
+    let kind =
+        "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ForwardClientCertConfig";
+    let matched = manager.at("forward_client_cert_matcher").all(kind).into_iter().map(|message| message.fields);
+    for settings in matched.chain([manager.clone()]) {
+        let details = settings.at("forward_client_cert_details");
+        let rule = match details.choice(&DETAILS) {
+            Some("FORWARD_ONLY" | "ALWAYS_FORWARD_ONLY") => Rule::ClientCertForwarded,
+            Some("APPEND_FORWARD") => Rule::ClientCertAppended,
+            _ => continue,
+        };
+        lint.found(rule, &details, format_args!("found {}", details.shown()));
+    }
+}
+
+fn lint_upgrades<'a>(lint: &Lint<'a>, manager: &Node<'a>) {
+    for upgrade in manager.at("upgrade_configs").items() {
+        let kind = upgrade.at("upgrade_type");
+        if kind.text().is_some_and(|kind| kind.eq_ignore_ascii_case("connect")) {
+            lint.found(Rule::ConnectTunnel, &upgrade, format_args!("found {}", kind.shown()));
+        }
+        let entries = upgrade.at("filters");
+        let chain = filters::chain(lint, &entries);
+        let asked =
+            chain.iter().any(|filter| filter.asks_hopgate(lint) && !filter.conditional && !filter.off_by_default());
+        if !chain.is_empty() && !asked {
+            lint.found(Rule::UpgradeUnchecked, &entries, format_args!("no `ext_authz` filter for {}", kind.shown()));
+        }
+        for filter in chain.iter().filter(|filter| filter.asks_hopgate(lint)) {
+            authz::lint(lint, filter, false);
+        }
+    }
+}
+
+/// Reports the managers that nobody came to, wherever they stand.
+pub(super) fn lint_unseen(lint: &Lint<'_>) {
+    let copies: Vec<_> = lint.sources.copies.iter().filter_map(Node::id).collect();
+    for document in lint.documents {
+        document.root().each(&mut |node| {
+            if node.id().is_some_and(|id| copies.contains(&id)) || node.path().ends_with(".error_state") {
+                return false;
+            }
+            if let Some(message) = node.typed().filter(|message| message.kind == kinds::MANAGER)
+                && !message.fields.id().is_some_and(|id| lint.managers.borrow().contains(&id))
+            {
+                lint.use_of(node);
+                lint.found(Rule::ManagerUnseen, node, "an HTTP connection manager that belongs to no listener");
+            }
+            true
+        });
+    }
+}
