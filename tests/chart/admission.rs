@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::helm::{object, template};
 
-fn admitted(pod: &Value) -> bool {
+fn admitted(chosen: &str, pod: &Value) -> bool {
     let objects = template(&json!({})).expect("rendered");
-    let policy = object(&objects, "ValidatingAdmissionPolicy", "hopgate-hopgate-system");
+    let policy = object(&objects, "ValidatingAdmissionPolicy", &format!("hopgate-hopgate-system-{chosen}"));
     policy["spec"]["validations"].as_array().unwrap().iter().all(|validation| {
         let program = Program::compile(validation["expression"].as_str().unwrap()).expect("an expression");
         let mut context = Context::default();
@@ -42,9 +42,11 @@ fn a_labelled_pod_without_hopgate_is_not_created() {
             true,
         ),
     ] {
-        assert_eq!(admitted(&labelled("true", &spec)), wanted, "{name}");
-        assert!(admitted(&labelled("false", &spec)), "{name}: it does not ask for hopgate");
-        assert!(!admitted(&labelled("yes", &spec)), "{name}: a spelling that the webhook is not asked about");
+        assert_eq!(admitted("pod", &labelled("true", &spec)), wanted, "{name}");
+        assert!(admitted("pod", &labelled("false", &spec)), "{name}: it does not ask for hopgate");
+        assert!(!admitted("pod", &labelled("yes", &spec)), "{name}: a misspelled value");
+        let unlabelled = json!({ "metadata": { "name": "a" }, "spec": spec });
+        assert_eq!(admitted("namespace", &unlabelled), wanted, "{name}: its namespace asks");
     }
 }
 

@@ -14,7 +14,12 @@ const VERSIONS: [&str; 3] = ["1.30", "1.33", "1.37"];
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn matrix() -> Vec<(&'static str, Value, Vec<&'static str>)> {
     let injector = ["ServiceAccount", "ConfigMap", "Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy"];
-    let webhook = ["MutatingWebhookConfiguration", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"];
+    let webhook = [
+        "MutatingWebhookConfiguration",
+        "ValidatingWebhookConfiguration",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    ];
     let with = |extra: &[&'static str]| [&injector[..], &webhook[..], extra].concat();
     let edited = |name: &str, edits: &[(&str, Value)]| {
         let mut values = example(name);
@@ -61,7 +66,7 @@ fn matrix() -> Vec<(&'static str, Value, Vec<&'static str>)> {
                     ("/injector/excludedNamespaces", json!(["monitoring", "kube-system"])),
                 ],
             ),
-            [&injector[..], &["Secret", "MutatingWebhookConfiguration"]].concat(),
+            [&injector[..], &["Secret", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]].concat(),
         ),
         (
             "an image by digest, out of a registry with a password",

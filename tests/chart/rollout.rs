@@ -46,32 +46,45 @@ fn only_what_is_read_at_the_start_makes_new_pods() {
 }
 
 #[test]
-fn the_webhook_can_hold_up_labelled_pods_only_and_no_namespace_that_mends_the_cluster() {
+fn only_those_who_ask_can_be_held_up_and_no_namespace_that_mends_the_cluster() {
     let objects = template(&json!({ "injector": { "excludedNamespaces": ["monitoring"] } })).expect("rendered");
-    let webhooks = object(&objects, "MutatingWebhookConfiguration", "hopgate-injector-hopgate-system");
-    let policy = object(&objects, "ValidatingAdmissionPolicy", "hopgate-hopgate-system");
-    let webhook = &webhooks["webhooks"][0];
-    assert_eq!(webhooks["webhooks"].as_array().unwrap().len(), 1);
-    assert_eq!(webhook["failurePolicy"], "Fail");
-    assert_eq!(webhook["objectSelector"]["matchLabels"], json!({ "hopgate.dev/inject": "true" }));
-    let asks = &policy["spec"]["matchConstraints"]["objectSelector"]["matchExpressions"];
-    assert_eq!(*asks, json!([{ "key": "hopgate.dev/inject", "operator": "Exists" }]), "misspelled values, too");
-    for selectors in [webhook, &policy["spec"]["matchConstraints"]] {
-        let except = &selectors["namespaceSelector"]["matchExpressions"][0];
-        assert_eq!((&except["key"], &except["operator"]), (&json!("kubernetes.io/metadata.name"), &json!("NotIn")));
-        let kept_out = ["kube-system", "kube-public", "kube-node-lease", NAMESPACE, "monitoring"];
-        assert_eq!(except["values"], json!(kept_out));
+    let mut selectors = Vec::new();
+    for (kind, path) in [("MutatingWebhookConfiguration", "/mutate"), ("ValidatingWebhookConfiguration", "/validate")] {
+        let webhooks = object(&objects, kind, "hopgate-injector-hopgate-system")["webhooks"].as_array().unwrap();
+        for (webhook, path) in webhooks.iter().zip([path.to_owned(), format!("{path}/namespace")]) {
+            assert_eq!(webhook["clientConfig"]["service"]["path"], path);
+            assert_eq!((&webhook["failurePolicy"], &webhook["sideEffects"]), (&json!("Fail"), &json!("None")));
+            selectors.push((webhook, path.ends_with("/namespace")));
+        }
     }
-    assert_eq!(webhook["sideEffects"], "None");
-    assert_eq!(webhook["clientConfig"]["service"]["path"], "/mutate");
+    for (policy, by_namespace) in [("hopgate-hopgate-system-pod", false), ("hopgate-hopgate-system-namespace", true)] {
+        let policy = object(&objects, "ValidatingAdmissionPolicy", policy);
+        assert_eq!(policy["spec"]["failurePolicy"], "Fail");
+        selectors.push((&policy["spec"]["matchConstraints"], by_namespace));
+    }
+    assert_eq!(selectors.len(), 6);
+    for (selector, by_namespace) in selectors {
+        // Any value of the label, so that a misspelled one is told.
+        let operator = if by_namespace { "DoesNotExist" } else { "Exists" };
+        let asked = json!([{ "key": "hopgate.dev/inject", "operator": operator }]);
+        assert_eq!(selector["objectSelector"]["matchExpressions"], asked);
+        let label = if by_namespace { json!({ "hopgate.dev/inject": "true" }) } else { Value::Null };
+        assert_eq!(selector["namespaceSelector"]["matchLabels"], label);
+        let kept_out = ["kube-system", "kube-public", "kube-node-lease", NAMESPACE, "monitoring"];
+        let except = json!([{ "key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": kept_out }]);
+        assert_eq!(selector["namespaceSelector"]["matchExpressions"], except);
+    }
 }
 
 #[test]
 fn the_certificate_of_the_webhook_is_for_its_service_and_trusted_by_its_bundle() {
     let objects = template(&json!({})).expect("rendered");
     let secret = &object(&objects, "Secret", "hopgate-injector-certificate")["data"];
-    let webhook = &object(&objects, "MutatingWebhookConfiguration", "hopgate-injector-hopgate-system")["webhooks"][0];
-    assert_eq!(webhook["clientConfig"]["caBundle"], secret["ca.crt"]);
+    for kind in ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"] {
+        for webhook in object(&objects, kind, "hopgate-injector-hopgate-system")["webhooks"].as_array().unwrap() {
+            assert_eq!(webhook["clientConfig"]["caBundle"], secret["ca.crt"]);
+        }
+    }
     let pem = |name: &str| {
         use base64::Engine as _;
         base64::engine::general_purpose::STANDARD.decode(secret[name].as_str().unwrap()).expect("base64")

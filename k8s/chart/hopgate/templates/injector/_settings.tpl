@@ -9,6 +9,7 @@ hopgate:
 envoy:
   image: {{ .envoy.image | quote }}
   image_pull_policy: {{ .envoy.pullPolicy }}
+  concurrency: {{ .envoy.concurrency }}
   resources:
     {{- toYaml .envoy.resources | nindent 4 }}
 {{- with .certificate }}
