@@ -14,10 +14,12 @@ mod support;
 
 mod chart {
     mod admission;
+    mod cluster;
     mod faults;
     mod guide;
     mod helm;
     mod matrix;
+    mod pod;
     mod pods;
     mod rollout;
     mod schema;

@@ -3,7 +3,7 @@
 /// The label of a pod, or of a namespace.
 pub(super) const INJECT: &str = "hopgate.dev/inject";
 
-/// The label of a pod whose Envoy is ours, for the NetworkPolicy that leaves it no other way in.
+/// The label of a pod whose Envoy is ours, for the `NetworkPolicy` that leaves it no other way in.
 pub(super) const GUARDED: &str = "hopgate.dev/guarded";
 
 /// The annotations of a pod.

@@ -12,7 +12,7 @@ use super::helm::{NAMESPACE, program, template, validate};
 const GUIDE: &str = "docs/kubernetes.md";
 
 /// The fenced blocks of this kind.
-fn blocks(kind: &str) -> Vec<String> {
+pub(crate) fn blocks(kind: &str) -> Vec<String> {
     let text = fs::read_to_string(GUIDE).expect("the guide");
     let opening = format!("```{kind}\n");
     let found: Vec<_> = text.split(&opening).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect();

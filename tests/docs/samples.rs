@@ -77,6 +77,7 @@ fn no_kind_of_block_goes_unseen() {
         // Of tests/chart.
         "sh helm",
         "yaml values",
+        "yaml envoy-cluster",
         "json record",
         "json json-rpc",
         "sh",

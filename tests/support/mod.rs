@@ -8,6 +8,7 @@
 //! | an authorization server that misbehaves on command | [`keyserver::KeyServer`] |
 //! | a real Envoy in front, with a service that echoes behind | [`mesh::Mesh`] |
 //! | certificates for TLS, good and bad | [`authority::Authority`] |
+//! | a container of a pod, run on this machine | [`container::Local`] |
 //! | the certificate of RFC 8705, for bound tokens | [`certificate`] |
 //! | to send it bytes that are no check, or half of one | [`raw`] |
 //! | to send an HTTP request byte by byte | [`http`] |
@@ -17,6 +18,7 @@
 pub(crate) mod authority;
 pub(crate) mod call;
 pub(crate) mod certificate;
+pub(crate) mod container;
 pub(crate) mod gate;
 pub(crate) mod http;
 pub(crate) mod keyserver;
