@@ -1,6 +1,13 @@
 //! A container of a pod, run on this machine: its own arguments, mounts and probes, with folders and ports from here in place of
 //! the cluster's.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a failed expectation is a failed test"
+)]
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
