@@ -6,8 +6,8 @@
 //!                                 tls         settings              cluster, bootstrap
 //! ```
 //!
-//! [`kinds`] says what a document is; another kind of document gets its arm there and hands the listeners, routes,
-//! clusters or filters it holds to [`sources`], or its own findings to [`Lint::found`]. What nobody knows is a fault: a
+//! `kinds` says what a document is; another kind of document gets its arm there and hands the listeners, routes,
+//! clusters or filters it holds to `sources`, or its own findings to `Lint::found`. What nobody knows is a fault: a
 //! file that was not understood must not look like one that is clean.
 
 mod authz;
