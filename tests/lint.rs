@@ -13,6 +13,7 @@
 mod support;
 
 mod lint {
+    mod any;
     mod bad_input;
     mod broken;
     mod cases;
@@ -21,6 +22,10 @@ mod lint {
     mod command;
     mod dump;
     mod gateway;
+    mod hidden;
+    mod levels;
+    mod passes;
     mod sample;
     mod shapes;
+    mod surroundings;
 }

@@ -9,9 +9,11 @@ use super::headers;
 use super::node::Node;
 use super::rules::Rule;
 
+/// No body of a refusal is longer.
+const REFUSAL_BYTES: u64 = 4096;
+
 /// `certificates`: callers show them on this listener.
 pub(super) fn lint<'a>(lint: &Lint<'a>, filter: &Filter<'a>, certificates: bool) {
-    let config = &filter.config;
     if filter.conditional {
         lint.found(
             Rule::AuthzConditional,
@@ -26,15 +28,37 @@ pub(super) fn lint<'a>(lint: &Lint<'a>, filter: &Filter<'a>, certificates: bool)
     if optional.on() {
         lint.found(Rule::AuthzOptional, &optional, "found `true`");
     }
-    if !filter.known {
+    if filter.known {
+        lint_settings(lint, &filter.config, certificates);
+    }
+    lint_until_discovered(lint, filter, certificates);
+}
+
+/// What runs until a discovered filter has its settings.
+fn lint_until_discovered<'a>(lint: &Lint<'a>, filter: &Filter<'a>, certificates: bool) {
+    let default = filter.entry.at("config_discovery").at("default_config");
+    if !default.exists() {
         return;
     }
+    let message = default.message();
+    if message.kind == filter.kind {
+        lint_settings(lint, &message.fields, certificates);
+    } else {
+        lint.found(Rule::AuthzConditional, &default, "another filter runs until this one is discovered");
+    }
+}
+
+fn lint_settings<'a>(lint: &Lint<'a>, config: &Node<'a>, certificates: bool) {
     lint_switches(lint, config, certificates);
     lint_turned_off(lint, config);
     lint_status(lint, &config.at("status_on_error"));
     let version = config.at("transport_api_version");
     if version.choice(&["AUTO", "V2", "V3"]) != Some("V3") {
         lint.found(Rule::TransportNotV3, &version, format_args!("found {}", version.shown()));
+    }
+    let cut = config.at("max_denied_response_body_bytes");
+    if cut.number().is_some_and(|bytes| (1..REFUSAL_BYTES).contains(&bytes)) {
+        lint.found(Rule::RefusalCut, &cut, format_args!("found {}", cut.shown()));
     }
     lint_service(lint, config);
     body::lint(lint, &config.at("with_request_body"));

@@ -11,10 +11,9 @@ pub(super) fn lint<'a>(lint: &Lint<'a>, bootstrap: &Node<'a>) {
     if admin.exists() && !is_local(&admin) {
         lint.found(Rule::AdminExposed, &admin, format_args!("found {}", admin.down("socket_address.address").shown()));
     }
-    let resources = bootstrap.at("static_resources").id();
-    // A dump has the listeners that came from there.
-    let listed = lint.sources.copies.iter().any(|copy| copy.id() == resources);
-    for field in ["lds_config", "ads_config"] {
+    // A dump has what came from there.
+    let listed = lint.sources.dumps.iter().any(|dump| dump.id() == bootstrap.id());
+    for field in ["lds_config", "lds_resources_locator", "ads_config"] {
         let source = bootstrap.at("dynamic_resources").at(field);
         if source.exists() && !listed {
             lint.found(Rule::ListenersElsewhere, &source, format_args!("found `{field}`"));
@@ -30,9 +29,8 @@ impl<'a> Lint<'a> {
     pub(super) fn leads_to_admin(&self, name: &str, near: &Node<'a>) -> bool {
         let admins: Vec<_> =
             self.sources.bootstraps.iter().map(|bootstrap| bootstrap.at("admin").at("address")).collect();
-        let cluster = self.cluster(name, near);
-        let endpoints = cluster.iter().flat_map(cluster::addresses);
-        endpoints.into_iter().any(|endpoint| admins.iter().any(|admin| same(admin, &endpoint)))
+        let clusters = self.clusters(name, near);
+        clusters.iter().flat_map(cluster::addresses).any(|endpoint| admins.iter().any(|admin| same(admin, &endpoint)))
     }
 }
 
@@ -44,7 +42,7 @@ fn same(admin: &Node<'_>, endpoint: &Node<'_>) -> bool {
     let address = |address: &Node<'_>| address.down("socket_address.address").text().map(str::to_owned);
     let shared_port = port(admin).is_some_and(|port| port != 0)
         && port(admin) == port(endpoint)
-        && (is_local(endpoint) || address(admin) == address(endpoint));
+        && (cluster::stays_here(endpoint) || address(admin) == address(endpoint));
     shared_pipe || shared_port
 }
 
@@ -52,7 +50,9 @@ fn same(admin: &Node<'_>, endpoint: &Node<'_>) -> bool {
 fn lint_layer<'a>(lint: &Lint<'a>, layer: &Node<'a>, prefix: &str) {
     for (name, value) in layer.members() {
         let key = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
-        if lint.runtime_keys.borrow().iter().any(|asked| *asked == key) {
+        if key == "envoy.reloadable_features.http_reject_path_with_fragment" && value.switch() == Some(false) {
+            lint.found(Rule::FragmentKept, &value, format_args!("`{key}` is {}", value.shown()));
+        } else if lint.runtime_keys.borrow().iter().any(|asked| *asked == key) {
             lint.found(Rule::RuntimeOverridesAuthz, &value, format_args!("`{key}` is {}", value.shown()));
         } else if value.is_mapping() {
             lint_layer(lint, &value, &key);

@@ -1,9 +1,9 @@
 //! A chain of filters as Envoy runs it, and what stands before and behind hopgate in it.
 
 use super::Lint;
+use super::headers;
 use super::node::{Message, Node};
 use super::rules::Rule;
-use super::sources::Sources;
 
 const EXT_AUTHZ: &str = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz";
 const WITH_MATCHER: &str = "envoy.extensions.common.matching.v3.ExtensionWithMatcher";
@@ -64,13 +64,15 @@ fn run_by<'a>(lint: &Lint<'a>, entry: &Node<'a>) -> Vec<Filter<'a>> {
     let name = entry.at("name").text().unwrap_or_default();
     let (Message { kind, fields: config }, known) = settings(lint, entry);
     let filter = Filter { name, entry: entry.clone(), kind, config, conditional: false, known };
-    if kind == WITH_MATCHER {
+    let filter = if kind == WITH_MATCHER {
         let inner = filter.config.down("extension_config.typed_config").message();
-        return vec![Filter { kind: inner.kind, config: inner.fields, conditional: true, ..filter }];
-    }
-    // What a composite filter or a chain of its own would run in place of itself.
+        Filter { kind: inner.kind, config: inner.fields, conditional: true, ..filter }
+    } else {
+        filter
+    };
+    // What a composite filter, or a chain of its own, would run in place of itself; the matcher is around it or in it.
     let inner: Vec<_> = if filter.is("composite") || filter.is("filter_chain") {
-        let found = filter.config.all(EXT_AUTHZ).into_iter();
+        let found = entry.all(EXT_AUTHZ).into_iter();
         found
             .map(|message| Filter { kind: message.kind, config: message.fields, conditional: true, ..filter.clone() })
             .collect()
@@ -87,7 +89,7 @@ fn settings<'a>(lint: &Lint<'a>, entry: &Node<'a>) -> (Message<'a>, bool) {
         return (entry.at("typed_config").message(), true);
     }
     let name = entry.at("name").text().unwrap_or_default();
-    if let Some(found) = Sources::named(&lint.sources.extensions, name, entry).pop() {
+    if let Some(found) = lint.sources.extensions.get(name, entry).pop() {
         lint.use_of(&found);
         return (found.at("typed_config").message(), true);
     }
@@ -95,18 +97,53 @@ fn settings<'a>(lint: &Lint<'a>, entry: &Node<'a>) -> (Message<'a>, bool) {
     // What it is said to be: so that a chain with a discovered hopgate is not one without.
     let types = discovery.at("type_urls").items();
     let kind = types.first().and_then(Node::text).and_then(|url| url.rsplit('/').next()).unwrap_or_default();
-    (Message { kind, fields: discovery.at("default_config").message().fields }, false)
+    (Message { kind, fields: discovery.clone() }, false)
 }
 
-/// Looks at what stands around hopgate, the filter at `at`.
-pub(super) fn lint_order<'a>(lint: &Lint<'a>, chain: &[Filter<'a>], at: usize) {
-    for (place, filter) in chain.iter().enumerate() {
-        if place < at {
+/// A chain in which hopgate is asked.
+#[derive(Clone, Debug)]
+pub(super) struct Guarded<'a> {
+    chain: Vec<Filter<'a>>,
+    /// Places of the filters that ask it.
+    asking: Vec<usize>,
+}
+
+impl<'a> Guarded<'a> {
+    /// Gives the chain back where nothing in it asks hopgate.
+    pub(super) fn of(lint: &Lint<'a>, chain: Vec<Filter<'a>>) -> Result<Self, Vec<Filter<'a>>> {
+        let asking = chain.iter().enumerate().filter(|(_, filter)| filter.asks_hopgate(lint));
+        let asking: Vec<_> = asking.map(|(at, _)| at).collect();
+        if asking.is_empty() { Err(chain) } else { Ok(Self { chain, asking }) }
+    }
+
+    /// The filters that ask hopgate, of which there is at least one.
+    pub(super) fn asking(&self) -> impl Iterator<Item = &Filter<'a>> {
+        self.asking.iter().filter_map(|at| self.chain.get(*at))
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.chain.iter().any(|filter| filter.name == name)
+    }
+
+    /// Whether a filter called `name` runs after hopgate was asked for the first time.
+    pub(super) fn runs_behind(&self, name: &str) -> bool {
+        self.behind().any(|filter| filter.name == name)
+    }
+
+    fn behind(&self) -> impl Iterator<Item = &Filter<'a>> {
+        let first = self.asking.first().copied().unwrap_or(0);
+        self.chain.iter().skip(first).skip(1)
+    }
+
+    /// Looks at what stands before and behind hopgate.
+    pub(super) fn lint_order(&self, lint: &Lint<'a>) {
+        for filter in self.chain.iter().take(self.asking.first().copied().unwrap_or(0)) {
             before(lint, filter);
-        } else if place > at {
-            behind(lint, filter);
         }
-        if filter.is("mcp") || filter.is("a2a") {
+        for filter in self.behind() {
+            lint_behind(lint, filter);
+        }
+        for filter in self.chain.iter().filter(|filter| filter.is("mcp") || filter.is("a2a")) {
             lax(lint, filter);
         }
     }
@@ -192,6 +229,11 @@ const HARMLESS: &[&str] = &[
 
 fn before(lint: &Lint<'_>, filter: &Filter<'_>) {
     let extension = filter.extension();
+    if matches!(extension, "credential_injector" | "gcp_authn") {
+        let found = format!("`{}` stands before the `ext_authz` filter", filter.name);
+        lint.found(Rule::CredentialInjected, &filter.entry, found);
+    }
+    headers::lint_mutations(lint, &filter.config.at("mutations").at("request_mutations"));
     if ANSWERING.contains(&extension) {
         lint.found(
             Rule::AnswerBeforeAuthz,
@@ -211,8 +253,12 @@ fn before(lint: &Lint<'_>, filter: &Filter<'_>) {
     }
 }
 
-fn behind<'a>(lint: &Lint<'a>, filter: &Filter<'a>) {
+/// Looks at a filter that runs after hopgate allowed a call.
+pub(super) fn lint_behind<'a>(lint: &Lint<'a>, filter: &Filter<'a>) {
     let extension = filter.extension();
+    for upstream in chain(lint, &filter.config.at("upstream_http_filters")) {
+        lint_behind(lint, &upstream);
+    }
     let clears = filter.config.at("clear_route_cache");
     // Lua's clears it by default, once a script changes a header.
     let cleared = if extension == "lua" { clears.switch().unwrap_or(true) } else { clears.on() };

@@ -26,6 +26,9 @@ pub const NEEDED: [&str; 12] = [
 /// Names under which a caller may try to pass for hopgate: none of them is a name that hopgate sets.
 const FORGED: [&str; 2] = ["x-hopgate-forged", "x_hopgate_subject"];
 
+/// Headers by which a caller shows who it is.
+const CREDENTIALS: [&str; 3] = ["authorization", "dpop", "x-forwarded-client-cert"];
+
 /// Headers that hopgate takes off an allowed call, besides [`OVERRIDES`].
 const TAKEN_OFF: [&str; 2] = ["authorization", "dpop"];
 
@@ -68,6 +71,16 @@ fn may_change(rules: &Node<'_>, name: &str) -> bool {
 pub(super) fn is_hopgates(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace('_', "-");
     name == "authorization" || name == "dpop" || name.starts_with(IDENTITY_PREFIX)
+}
+
+/// Looks at changes of headers that are made before hopgate is asked.
+pub(super) fn lint_mutations(lint: &Lint<'_>, mutations: &Node<'_>) {
+    for mutation in mutations.items() {
+        let name = mutation.down("append.header.key");
+        if name.text().is_some_and(|name| CREDENTIALS.contains(&&*name.to_ascii_lowercase())) {
+            lint.found(Rule::CredentialInjected, &name, format_args!("found {}", name.shown()));
+        }
+    }
 }
 
 fn listed(names: &[&str]) -> String {

@@ -4,7 +4,7 @@ use super::document::Document;
 use super::finding::Fault;
 use super::kubernetes;
 use super::node::Node;
-use super::sources::Sources;
+use super::sources::{Listed, Sources};
 
 /// Hands over what `document` holds.
 ///
@@ -95,7 +95,7 @@ fn shape(node: &Node<'_>) -> &'static str {
 /// Takes a resource of type `kind`; false where nobody knows the type.
 fn resource<'a>(kind: &str, node: &Node<'a>, sources: &mut Sources<'a>) -> bool {
     match kind {
-        BOOTSTRAP => sources.bootstrap(node, true),
+        BOOTSTRAP => sources.bootstrap(node, Listed::default()),
         LISTENER => sources.listeners.push(node.clone()),
         ROUTES => sources.routes.push(node.clone()),
         SCOPE => sources.scopes.push(node.clone()),
@@ -126,14 +126,14 @@ const KNOWN_TO_BE_NO_MATTER: [&str; 3] = [
 /// `/config_dump`: a list of dumps, each of one kind of resource, or of the resources themselves.
 fn dump<'a>(node: &Node<'a>, sources: &mut Sources<'a>) {
     let parts = node.at("configs").items();
-    // The static listeners and clusters are there twice, and those of the bootstrap say less.
-    let listed = parts.iter().any(|part| part.message().kind == "envoy.admin.v3.ListenersConfigDump");
+    let has = |kind: &str| parts.iter().any(|part| part.message().kind.strip_prefix("envoy.admin.v3.") == Some(kind));
+    let listed = Listed { listeners: has("ListenersConfigDump"), clusters: has("ClustersConfigDump") };
     for part in &parts {
         let message = part.message();
         let fields = &message.fields;
         let kind = message.kind.strip_prefix("envoy.admin.v3.").unwrap_or(message.kind);
         match kind {
-            "BootstrapConfigDump" => sources.bootstrap(&fields.at("bootstrap"), !listed),
+            "BootstrapConfigDump" => sources.bootstrap(&fields.at("bootstrap"), listed),
             "ListenersConfigDump" => {
                 each(fields, &["static_listeners"], "listener", sources);
                 fields.at("dynamic_listeners").items().iter().for_each(|listener| states(listener, sources));

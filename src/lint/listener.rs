@@ -50,6 +50,11 @@ pub(super) fn lint<'a>(lint: &Lint<'a>, listener: &Node<'a>) {
         let seat = Seat { reach, unchecked, chain: None };
         api.all(kinds::MANAGER).iter().for_each(|manager| manager::lint(lint, &seat, &manager.fields));
     }
+    for entry in listener.at("listener_filters").items() {
+        if entry.at("typed_config").message().kind.ends_with(".UdpProxyConfig") {
+            lint_bytes(lint, &Seat { reach, unchecked, chain: None }, &entry, "datagrams are handed on");
+        }
+    }
     let default = Some(listener.at("default_filter_chain")).filter(Node::exists);
     for chain in listener.at("filter_chains").items().into_iter().chain(default) {
         lint_chain(lint, &Seat { reach, unchecked, chain: Some(chain.clone()) }, &chain);
@@ -70,14 +75,18 @@ fn lint_chain<'a>(lint: &Lint<'a>, seat: &Seat<'a>, chain: &Node<'a>) {
     if last.is("direct_response") || last.is("echo") {
         return;
     }
-    let found = format!("`{}` takes the connections of this chain", last.name);
+    lint_bytes(lint, seat, chain, &format!("`{}` takes the connections of this chain", last.name));
+}
+
+/// What is handed on without anybody reading calls in it.
+fn lint_bytes<'a>(lint: &Lint<'a>, seat: &Seat<'a>, at: &Node<'a>, found: &str) {
     let rule = match (seat.unchecked, seat.reach) {
         (true, _) => Rule::ListenerUnchecked,
         (false, Reach::Local) => Rule::AuthzMissingOnLoopback,
         (false, Reach::Network | Reach::Unknown) => Rule::TcpUnchecked,
     };
-    lint.use_of(chain);
-    lint.found(rule, chain, found);
+    lint.use_of(at);
+    lint.found(rule, at, found);
 }
 
 fn manager_of<'a>(filter: &Filter<'a>) -> Option<Node<'a>> {

@@ -2,10 +2,12 @@
 
 use super::Lint;
 use super::authz;
-use super::filters::{self, Filter};
+use super::filters::{self, Filter, Guarded};
+use super::headers;
 use super::kinds;
 use super::listener::{Reach, Seat};
 use super::node::Node;
+use super::route;
 use super::routes::{self, Routes};
 use super::rules::Rule;
 use super::tls;
@@ -19,24 +21,27 @@ pub(super) fn lint<'a>(lint: &Lint<'a>, seat: &Seat<'a>, manager: &Node<'a>) {
     if !routes.forward(lint) {
         return;
     }
-    let asking: Vec<_> = chain.iter().enumerate().filter(|(_, filter)| filter.asks_hopgate(lint)).collect();
-    let Some((first, _)) = asking.first() else {
-        lint_missing(lint, seat, manager, &chain);
-        return;
+    let chain = match Guarded::of(lint, chain) {
+        Ok(chain) => chain,
+        Err(chain) => {
+            lint_missing(lint, seat, manager, &chain);
+            return;
+        }
     };
-    filters::lint_order(lint, &chain, *first);
-    for (_, filter) in asking.iter().skip(1) {
+    chain.lint_order(lint);
+    for filter in chain.asking().skip(1) {
         lint.found(Rule::AuthzTwice, &filter.entry, format_args!("`{}` is one more `ext_authz` filter", filter.name));
     }
     let certificates = tls::lint_inbound(lint, seat);
-    let asking: Vec<_> = asking.into_iter().map(|(_, filter)| filter.clone()).collect();
-    for filter in &asking {
+    for filter in chain.asking() {
         authz::lint(lint, filter, certificates);
     }
     lint_paths(lint, manager);
     lint_client_certificates(lint, manager);
+    lint_callers(lint, seat, manager, certificates);
+    lint_replies(lint, manager);
     lint_upgrades(lint, manager);
-    routes::lint(lint, &routes, manager, &chain, &asking);
+    routes::lint(lint, &routes, manager, &chain);
 }
 
 fn lint_missing<'a>(lint: &Lint<'a>, seat: &Seat<'a>, manager: &Node<'a>, chain: &[Filter<'a>]) {
@@ -91,19 +96,47 @@ fn lint_client_certificates(lint: &Lint<'_>, manager: &Node<'_>) {
     }
 }
 
+/// What callers may say of themselves, where they connect directly.
+fn lint_callers(lint: &Lint<'_>, seat: &Seat<'_>, manager: &Node<'_>, certificates: bool) {
+    let address = manager.at("use_remote_address");
+    if !certificates && seat.reach != Reach::Local && !address.on() {
+        lint.found(Rule::CallerAddressBelieved, &address, format_args!("found {}", address.shown()));
+    }
+    for early in manager.at("early_header_mutation_extensions").items() {
+        headers::lint_mutations(lint, &early.at("typed_config").message().fields.at("mutations"));
+    }
+    let chunked = manager.at("http_protocol_options").at("allow_chunked_length");
+    if chunked.on() {
+        lint.found(Rule::ChunkedLength, &chunked, "found `true`");
+    }
+}
+
+/// What may be done to hopgate's refusals, which are local replies to Envoy.
+fn lint_replies(lint: &Lint<'_>, manager: &Node<'_>) {
+    let replies = manager.at("local_reply_config");
+    let format = replies.at("body_format");
+    if format.exists() {
+        lint.found(Rule::RefusalRewritten, &format, "every body is replaced");
+    }
+    for mapper in replies.at("mappers").items() {
+        let changes = ["status_code", "body", "body_format_override"];
+        if let Some(change) = changes.iter().map(|field| mapper.at(field)).find(Node::exists) {
+            lint.found(Rule::RefusalRewritten, &change, format_args!("found {}", change.shown()));
+        }
+    }
+}
+
 fn lint_upgrades<'a>(lint: &Lint<'a>, manager: &Node<'a>) {
     for upgrade in manager.at("upgrade_configs").items() {
-        let kind = upgrade.at("upgrade_type");
-        if kind.text().is_some_and(|kind| kind.eq_ignore_ascii_case("connect")) {
-            lint.found(Rule::ConnectTunnel, &upgrade, format_args!("found {}", kind.shown()));
+        let filters = upgrade.at("filters");
+        let chain = filters::chain(lint, &filters);
+        let asks = |filter: &Filter<'a>| filter.asks_hopgate(lint) && !filter.conditional && !filter.off_by_default();
+        if !chain.is_empty() && !chain.iter().any(asks) {
+            let kind = upgrade.at("upgrade_type");
+            lint.found(Rule::UpgradeUnchecked, &filters, format_args!("no `ext_authz` filter for {}", kind.shown()));
+            continue;
         }
-        let entries = upgrade.at("filters");
-        let chain = filters::chain(lint, &entries);
-        let asked =
-            chain.iter().any(|filter| filter.asks_hopgate(lint) && !filter.conditional && !filter.off_by_default());
-        if !chain.is_empty() && !asked {
-            lint.found(Rule::UpgradeUnchecked, &entries, format_args!("no `ext_authz` filter for {}", kind.shown()));
-        }
+        route::lint_upgrade(lint, &upgrade);
         for filter in chain.iter().filter(|filter| filter.asks_hopgate(lint)) {
             authz::lint(lint, filter, false);
         }

@@ -100,6 +100,7 @@ pub fn lint(inputs: &[Input], options: &Options) -> Report {
     let lint = Lint::new(&documents, &sources, options);
     lint.run();
     report.faults.extend(lint.unused());
+    report.faults.extend(lint.unknown_listeners());
     report.managers = lint.managers.borrow().len();
     report.findings = lint.into_findings();
     report.faults.extend(documents.into_iter().flat_map(Document::into_faults));
@@ -178,6 +179,19 @@ impl<'a> Lint<'a> {
         let unused = self.documents.iter().filter(|document| !used.contains(&(document.file.clone(), document.number)));
         let message = "no HTTP connection manager is in it, nor routes or clusters of one in another file";
         unused.filter(|document| kinds::known(document)).map(|document| document.fault("", message)).collect()
+    }
+
+    /// A fault for each listener that the operator names and nobody has: it was renamed, or mistyped.
+    fn unknown_listeners(&self) -> Vec<Fault> {
+        let known = |name: &str| self.sources.listeners.iter().any(|listener| listener.at("name").text() == Some(name));
+        let unknown = self.options.unchecked.iter().filter(|name| !known(name));
+        let fault = |name: &String| Fault {
+            file: "--unchecked".to_owned(),
+            document: None,
+            path: String::new(),
+            message: format!("no listener `{name}` was given"),
+        };
+        unknown.map(fault).collect()
     }
 
     fn into_findings(self) -> Vec<Finding> {

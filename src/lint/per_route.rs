@@ -6,6 +6,9 @@ use super::node::{Message, Node};
 const FILTER_CONFIG: &str = "envoy.config.route.v3.FilterConfig";
 pub(super) const EXT_AUTHZ_PER_ROUTE: &str = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute";
 
+pub(super) const HEADER_MUTATION_PER_ROUTE: &str =
+    "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute";
+
 /// Everything with a `typed_per_filter_config` that holds for a call, the most specific first.
 #[derive(Clone, Debug)]
 pub(super) struct Levels<'a>(pub(super) Vec<Node<'a>>);

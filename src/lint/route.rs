@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::Lint;
 use super::body;
-use super::filters::Filter;
+use super::cluster;
+use super::filters::{self, Guarded};
 use super::node::Node;
 use super::per_route::Levels;
 use super::routes::{self, Place};
@@ -42,7 +43,7 @@ pub(super) fn target<'a>(lint: &Lint<'a>, route: &Node<'a>) -> Target {
     if fixed && page.is_some_and(|page| ADMIN_PAGES.contains(&page)) { Target::AdminPage } else { Target::Admin }
 }
 
-pub(super) fn lint<'a>(lint: &Lint<'a>, place: &Place<'a>, manager: &Node<'a>, asking: &[Filter<'a>]) {
+pub(super) fn lint<'a>(lint: &Lint<'a>, place: &Place<'a>, manager: &Node<'a>, chain: &Guarded<'a>) {
     let Place { route, host, config } = place;
     if target(lint, route) != Target::Service {
         return;
@@ -51,12 +52,14 @@ pub(super) fn lint<'a>(lint: &Lint<'a>, place: &Place<'a>, manager: &Node<'a>, a
     let weighted = action.at("weighted_clusters").at("clusters").items();
     let outer = [route.clone(), host.clone(), config.clone()];
     if weighted.is_empty() {
-        lint_checked(lint, &Levels(outer.to_vec()), asking);
+        lint_checked(lint, &Levels(outer.to_vec()), chain);
     }
+    lint_cluster(lint, &action.at("cluster"));
     for cluster in weighted {
-        routes::lint_level(lint, &cluster, asking);
+        routes::lint_level(lint, &cluster, chain);
+        lint_cluster(lint, &cluster.at("name"));
         let levels = std::iter::once(cluster.clone()).chain(outer.clone()).collect();
-        lint_checked(lint, &Levels(levels), asking);
+        lint_checked(lint, &Levels(levels), chain);
         lint_header(lint, &cluster.at("cluster_header"));
     }
     lint_header(lint, &action.at("cluster_header"));
@@ -67,29 +70,51 @@ pub(super) fn lint<'a>(lint: &Lint<'a>, place: &Place<'a>, manager: &Node<'a>, a
         }
     }
     lint_after(lint, &action, host);
+    lint_bodies(lint, route, &Levels(outer.to_vec()), chain);
     if speaks_to_agents(route) {
         lint_stream(lint, &action, manager);
-        let levels = Levels(outer.to_vec());
-        for filter in asking.iter().filter(|filter| levels.turned_off(filter).is_none()) {
-            if !body::handed_over(filter, &levels.check_settings(filter.name)) {
-                lint.found(Rule::BodyUnread, route, "bodies are not handed over");
+    }
+}
+
+/// Whether bodies are handed over where they decide, and only where they have an end.
+fn lint_bodies<'a>(lint: &Lint<'a>, route: &Node<'a>, levels: &Levels<'a>, chain: &Guarded<'a>) {
+    for filter in chain.asking().filter(|filter| levels.turned_off(filter).is_none()) {
+        let handed_over = body::handed_over(filter, &levels.check_settings(filter.name));
+        if route.at("match").at("grpc").exists() {
+            if handed_over {
+                lint.found(Rule::GrpcBuffered, route, "bodies of gRPC are waited for");
             }
+        } else if speaks_to_agents(route) && !handed_over {
+            lint.found(Rule::BodyUnread, route, "bodies are not handed over");
         }
     }
 }
 
 /// Whether hopgate is asked for calls with these settings, and about what.
-fn lint_checked<'a>(lint: &Lint<'a>, levels: &Levels<'a>, asking: &[Filter<'a>]) {
-    let off: Vec<_> = asking.iter().filter_map(|filter| levels.turned_off(filter)).collect();
-    if off.len() == asking.len() {
+fn lint_checked<'a>(lint: &Lint<'a>, levels: &Levels<'a>, chain: &Guarded<'a>) {
+    let off: Vec<_> = chain.asking().filter_map(|filter| levels.turned_off(filter)).collect();
+    if off.len() == chain.asking().count() {
         for at in off {
             // Where the filter is off by default, nothing in the route says so.
             let at = if at.path().contains("http_filters") { levels.0.first().cloned().unwrap_or(at) } else { at };
             lint.found(Rule::RouteUnchecked, &at, "the `ext_authz` filter is off");
         }
     }
-    for filter in asking.iter().filter(|filter| levels.turned_off(filter).is_none()) {
+    for filter in chain.asking().filter(|filter| levels.turned_off(filter).is_none()) {
         routes::lint_authz(lint, levels, filter);
+    }
+}
+
+/// The cluster of the service: where it is, and what runs on the way there.
+fn lint_cluster<'a>(lint: &Lint<'a>, named: &Node<'a>) {
+    let Some(name) = named.text() else { return };
+    for cluster in lint.clusters(name, named) {
+        if cluster::follows_the_call(&cluster) {
+            lint.found(Rule::ClusterFromHeader, named, format_args!("`{name}` goes where the caller says"));
+        }
+        for upstream in filters::chain(lint, &cluster::options(&cluster).at("http_filters")) {
+            filters::lint_behind(lint, &upstream);
+        }
     }
 }
 
@@ -116,10 +141,7 @@ fn lint_after(lint: &Lint<'_>, action: &Node<'_>, host: &Node<'_>) {
         lint.found(Rule::RequestMirrored, &mirrors, "calls are copied");
     }
     for upgrade in action.at("upgrade_configs").items() {
-        let kind = upgrade.at("upgrade_type");
-        if kind.text().is_some_and(|kind| kind.eq_ignore_ascii_case("connect")) {
-            lint.found(Rule::ConnectTunnel, &upgrade, format_args!("found {}", kind.shown()));
-        }
+        lint_upgrade(lint, &upgrade);
     }
     let retry = Some(action.at("retry_policy")).filter(Node::exists).unwrap_or_else(|| host.at("retry_policy"));
     let on = retry.at("retry_on");
@@ -130,6 +152,18 @@ fn lint_after(lint: &Lint<'_>, action: &Node<'_>, host: &Node<'_>) {
     if !again.is_empty() {
         lint.found(Rule::RetriedUpstream, &on, format_args!("found `{}`", again.join(",")));
     }
+}
+
+/// A change of the protocol that a manager or a route allows.
+pub(super) fn lint_upgrade(lint: &Lint<'_>, upgrade: &Node<'_>) {
+    let kind = upgrade.at("upgrade_type");
+    let off = upgrade.at("enabled").switch() == Some(false);
+    let rule = match kind.text().map(str::to_ascii_uppercase) {
+        Some(kind) if kind.starts_with("CONNECT") => Rule::ConnectTunnel,
+        Some(_) if !off => Rule::UpgradeOpen,
+        _ => return,
+    };
+    lint.found(rule, upgrade, format_args!("found {}", kind.shown()));
 }
 
 /// Whether the path names MCP or A2A.

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::Lint;
-use super::filters::Filter;
+use super::filters::{Filter, Guarded};
 use super::headers;
-use super::node::Node;
+use super::node::{Message, Node};
 use super::per_route::{self, Levels};
 use super::route::{self, Target};
 use super::rules::Rule;
-use super::sources::Sources;
 
 /// The routes of one HTTP connection manager.
 #[derive(Debug)]
@@ -50,7 +49,7 @@ impl<'a> Routes<'a> {
 
     fn named(&mut self, lint: &Lint<'a>, name: &Node<'a>) {
         let text = name.text().unwrap_or_default();
-        let found = Sources::named(&lint.sources.routes, text, name);
+        let found = lint.sources.routes.get(text, name);
         if found.is_empty() {
             self.missing(lint, name, &format!("no route configuration `{text}` was given"));
         }
@@ -63,7 +62,7 @@ impl<'a> Routes<'a> {
     fn scoped(&mut self, lint: &Lint<'a>, routes: &Node<'a>) {
         let mut scopes = routes.at("scoped_route_configurations_list").at("scoped_route_configurations").items();
         let name = routes.at("name").text().unwrap_or_default();
-        for list in Sources::named(&lint.sources.scope_lists, name, routes) {
+        for list in lint.sources.scope_lists.get(name, routes) {
             scopes.extend(list.at("scoped_route_configs").items().into_iter().map(|scope| scope.message().fields));
         }
         if scopes.is_empty() {
@@ -124,31 +123,33 @@ impl<'a> Routes<'a> {
     }
 }
 
-/// Looks at every route behind the filters `asking`, which are among `chain`.
-pub(super) fn lint<'a>(
-    lint: &Lint<'a>,
-    routes: &Routes<'a>,
-    manager: &Node<'a>,
-    chain: &[Filter<'a>],
-    asking: &[Filter<'a>],
-) {
+/// Looks at every route behind `chain`.
+pub(super) fn lint<'a>(lint: &Lint<'a>, routes: &Routes<'a>, manager: &Node<'a>, chain: &Guarded<'a>) {
     for config in &routes.configs {
         lint_level(lint, config, chain);
         config.at("virtual_hosts").items().iter().for_each(|host| lint_level(lint, host, chain));
     }
     for place in routes.places() {
         lint_level(lint, &place.route, chain);
-        route::lint(lint, &place, manager, asking);
+        route::lint(lint, &place, manager, chain);
     }
 }
 
 /// What may stand at a route, its virtual host, its configuration or a weighted cluster.
-pub(super) fn lint_level<'a>(lint: &Lint<'a>, level: &Node<'a>, chain: &[Filter<'a>]) {
+pub(super) fn lint_level<'a>(lint: &Lint<'a>, level: &Node<'a>, chain: &Guarded<'a>) {
     for (name, entry) in level.at("typed_per_filter_config").members() {
-        let is_authz =
-            per_route::settings(&entry).is_some_and(|message| message.kind == per_route::EXT_AUTHZ_PER_ROUTE);
-        if is_authz && !chain.iter().any(|filter| filter.name == name) {
+        let Some(Message { kind, fields }) = per_route::settings(&entry) else { continue };
+        if kind == per_route::EXT_AUTHZ_PER_ROUTE && !chain.has(name) {
             lint.found(Rule::PerRouteUnmatched, &entry, format_args!("no filter is called `{name}`"));
+        }
+        let mutations = fields.at("mutations").at("request_mutations");
+        if kind != per_route::HEADER_MUTATION_PER_ROUTE || !mutations.exists() {
+            continue;
+        }
+        if chain.runs_behind(name) {
+            lint.found(Rule::CodeAfterAuthz, &mutations, format_args!("`{name}` stands behind the `ext_authz` filter"));
+        } else {
+            headers::lint_mutations(lint, &mutations);
         }
     }
     for option in level.at("request_headers_to_add").items() {
@@ -167,9 +168,15 @@ pub(super) fn lint_level<'a>(lint: &Lint<'a>, level: &Node<'a>, chain: &[Filter<
 pub(super) fn lint_authz<'a>(lint: &Lint<'a>, levels: &Levels<'a>, filter: &Filter<'a>) {
     let settings = levels.check_settings(filter.name);
     for settings in &settings {
-        for service in [settings.at("grpc_service"), settings.at("http_service")].iter().filter(|other| other.exists())
-        {
-            lint.found(Rule::RouteAsksAnother, service, "another server is asked");
+        let own = filter.config.down("grpc_service.envoy_grpc.cluster_name").text();
+        let grpc = settings.at("grpc_service");
+        let same = own.is_some() && grpc.down("envoy_grpc.cluster_name").text() == own;
+        if grpc.exists() && !same {
+            lint.found(Rule::RouteAsksAnother, &grpc, "another server is asked");
+        }
+        let http = settings.at("http_service");
+        if http.exists() {
+            lint.found(Rule::RouteAsksAnother, &http, "another server is asked");
         }
         super::body::lint_route(lint, filter, settings);
     }

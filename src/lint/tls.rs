@@ -2,9 +2,12 @@
 
 use super::Lint;
 use super::listener::{Reach, Seat};
+use super::matcher::takes;
 use super::node::Node;
 use super::rules::Rule;
-use super::sources::Sources;
+
+/// Names that no matcher of one mesh takes.
+const STRANGERS: [&str; 3] = ["spiffe://stranger.invalid/x", "stranger.invalid", "x@stranger.invalid"];
 
 /// Looks at the connections of a filter chain whose calls hopgate decides on. Says whether callers show certificates.
 pub(super) fn lint_inbound<'a>(lint: &Lint<'a>, seat: &Seat<'a>) -> bool {
@@ -18,7 +21,9 @@ pub(super) fn lint_inbound<'a>(lint: &Lint<'a>, seat: &Seat<'a>) -> bool {
         return false;
     };
     let required = context.at("require_client_certificate");
-    let validation = Validation::of(lint, &context.at("common_tls_context"));
+    let common = context.at("common_tls_context");
+    lint_versions(lint, &common);
+    let validation = Validation::of(lint, &common);
     if !validation.exists() && !required.on() {
         lint.found(Rule::ClientCertificateNotAsked, &required, "clients need no certificate");
         return false;
@@ -28,10 +33,20 @@ pub(super) fn lint_inbound<'a>(lint: &Lint<'a>, seat: &Seat<'a>) -> bool {
     }
     if let Some((at, found)) = validation.unverified() {
         lint.found(Rule::PeerUnverified, &at, found);
-    } else if let Some(at) = validation.open_names() {
-        lint.found(Rule::PeerNamesOpen, &at, "no name is asked for");
+    } else if let Some((at, found)) = validation.open_names() {
+        lint.found(Rule::PeerNamesOpen, &at, found);
     }
+    validation.lint_expiry(lint);
     true
+}
+
+/// The versions of TLS that are spoken.
+pub(super) fn lint_versions(lint: &Lint<'_>, common: &Node<'_>) {
+    let least = common.at("tls_params").at("tls_minimum_protocol_version");
+    let names = ["TLS_AUTO", "TLSv1_0", "TLSv1_1", "TLSv1_2", "TLSv1_3"];
+    if matches!(least.choice(&names), Some("TLSv1_0" | "TLSv1_1")) {
+        lint.found(Rule::TlsOld, &least, format_args!("found {}", least.shown()));
+    }
 }
 
 /// The TLS context in a transport socket, whatever is wrapped around it.
@@ -69,7 +84,7 @@ impl<'a> Validation<'a> {
                 continue;
             }
             let name = secret.at("name").text().unwrap_or_default();
-            let found = Sources::named(&lint.sources.secrets, name, common);
+            let found = lint.sources.secrets.get(name, common);
             elsewhere |= found.is_empty();
             contexts.extend(found.into_iter().map(|secret| secret.at("validation_context")));
         }
@@ -100,17 +115,32 @@ impl<'a> Validation<'a> {
         (!self.elsewhere && !self.says(&anchors)).then(|| (self.place(), "no authority is named".to_owned()))
     }
 
-    /// Where names would be asked for, if none are.
-    pub(super) fn open_names(&self) -> Option<Node<'a>> {
-        let names = [
-            "match_typed_subject_alt_names",
-            "match_subject_alt_names",
-            // SPIFFE's takes those of its trust domains alone.
-            "custom_validator_config",
-            "verify_certificate_spki",
-            "verify_certificate_hash",
-        ];
-        (!self.elsewhere && !self.says(&names)).then(|| self.place().at("match_typed_subject_alt_names"))
+    /// Where, and how, any name that the authority signed is taken.
+    pub(super) fn open_names(&self) -> Option<(Node<'a>, String)> {
+        // SPIFFE's validator takes the names of its trust domains alone.
+        let by_other_means = ["custom_validator_config", "verify_certificate_spki", "verify_certificate_hash"];
+        if self.elsewhere || self.says(&by_other_means) {
+            return None;
+        }
+        let typed = |context: &Node<'a>| {
+            context.at("match_typed_subject_alt_names").items().into_iter().map(|name| name.at("matcher"))
+        };
+        let plain = |context: &Node<'a>| context.at("match_subject_alt_names").items();
+        let names = || self.contexts.iter().flat_map(|context| typed(context).chain(plain(context)));
+        let wide = names().find(|name| STRANGERS.iter().any(|stranger| takes(name, stranger) != Some(false)));
+        match wide {
+            Some(wide) => Some((wide, "it takes names of strangers, too".to_owned())),
+            None if names().next().is_some() => None,
+            None => Some((self.place().at("match_typed_subject_alt_names"), "no name is asked for".to_owned())),
+        }
+    }
+
+    pub(super) fn lint_expiry(&self, lint: &Lint<'a>) {
+        for expired in self.contexts.iter().map(|context| context.at("allow_expired_certificate")) {
+            if expired.on() {
+                lint.found(Rule::ExpiredCertificates, &expired, "found `true`");
+            }
+        }
     }
 
     fn says(&self, fields: &[&str]) -> bool {

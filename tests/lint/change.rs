@@ -122,3 +122,20 @@ pub(crate) fn per_route(settings: &Value) -> Value {
     settings["@type"] = json!("type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute");
     json!({ "envoy.filters.http.ext_authz": settings })
 }
+
+/// The filter of this entry, which calls with `x-skip: yes` don't run through.
+pub(crate) fn matched(entry: &Value) -> Value {
+    let skip = json!({ "@type": "type.googleapis.com/envoy.extensions.filters.common.matcher.action.v3.SkipFilter" });
+    let input = json!({
+        "@type": "type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput", "header_name": "x-skip",
+    });
+    let tree = json!({
+        "input": { "name": "header", "typed_config": input },
+        "exact_match_map": { "map": { "yes": { "action": { "name": "skip", "typed_config": skip } } } },
+    });
+    json!({ "name": entry["name"], "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher",
+        "extension_config": { "name": "ext_authz", "typed_config": entry["typed_config"] },
+        "xds_matcher": { "matcher_tree": tree },
+    } })
+}

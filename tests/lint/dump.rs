@@ -1,7 +1,7 @@
 //! Config dumps of running Envoys.
 
 use hopgate::lint::{Options, Severity};
-use serde_json::Value;
+use serde_json::{Value, json};
 use testbed::SocketDir;
 use testbed::envoy::{Config, Envoy, ExtAuthz, Listener, RequestBody, Route, Upstream};
 
@@ -58,13 +58,13 @@ fn what_came_from_a_control_plane_is_found_in_the_dump() {
     let file = |name: &str, kind: &str, mut resource: Value| {
         resource["@type"] = format!("type.googleapis.com/envoy.config.{kind}").into();
         let path = sockets.root().join(name);
-        std::fs::write(&path, serde_json::json!({ "resources": [resource] }).to_string()).unwrap();
-        serde_json::json!({ "path_config_source": { "path": path }, "resource_api_version": "V3" })
+        std::fs::write(&path, json!({ "resources": [resource] }).to_string()).unwrap();
+        json!({ "path_config_source": { "path": path }, "resource_api_version": "V3" })
     };
-    manager["rds"] = serde_json::json!({ "route_config_name": "from-elsewhere", "config_source": file("routes.json", "route.v3.RouteConfiguration", routes) });
+    let source = file("routes.json", "route.v3.RouteConfiguration", routes);
+    manager["rds"] = json!({ "route_config_name": "from-elsewhere", "config_source": source });
     let listener = listeners[0].take();
-    whole["dynamic_resources"] =
-        serde_json::json!({ "lds_config": file("listeners.json", "listener.v3.Listener", listener) });
+    whole["dynamic_resources"] = json!({ "lds_config": file("listeners.json", "listener.v3.Listener", listener) });
 
     let faults: Vec<_> = lint(&whole).faults.into_iter().map(|fault| fault.message).collect();
     let [nothing] = faults.try_into().unwrap();

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use testbed::envoy::Envoy;
 use tokio::net::TcpListener;
 
-use super::sample::{Base, Files};
+use hopgate::lint::Options;
+
+use super::sample::{Base, Files, findings, lint_text};
 use crate::support::plan::set;
 use crate::support::{AUDIENCE, Gate, Plan, SOON, eventually, http, tokens};
 
@@ -91,6 +93,10 @@ async fn the_gateway_lets_through_what_hopgate_allows_and_nothing_else() {
     let alice = gateway.gate.token();
     let docs = tokens::alice().scope("docs:read");
     let docs = gateway.gate.mint(&docs.audiences(&["https://agents.example.com/mcp".to_owned()]));
+
+    let dump = lint_text(&gateway.envoy.ask_admin("/config_dump").unwrap(), &Options::default());
+    assert_eq!(findings(&dump).len(), 1, "as its file: {dump:#?}");
+    assert_eq!(dump.managers, 2);
 
     let (status, echoed) = gateway.call("GET", "/invoices", Some(&alice), None).await;
     assert_eq!(status, 200, "{echoed}");

@@ -3,6 +3,7 @@
 use hopgate::lint::{self, Input, Options, Report};
 use serde_json::{Map, Value, json};
 
+use super::change::per_route;
 use super::sample::{AUTHZ, Base, MANAGER, ROUTE, findings, lint, lint_text, lint_with};
 use crate::support::plan::set;
 
@@ -100,7 +101,8 @@ fn routes_may_be_in_another_file() {
     set(&mut config, &format!("{manager}/rds"), json!({ "route_config_name": "services" }));
     routes["name"] = json!("services");
     let settings = "/virtual_hosts/0/routes/0/typed_per_filter_config/envoy.filters.http.ext_authz";
-    *routes.pointer_mut(settings).unwrap() = json!({ "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute", "disabled": true });
+    *routes.pointer_mut(settings).unwrap() =
+        per_route(&json!({ "disabled": true }))["envoy.filters.http.ext_authz"].take();
     routes["@type"] = json!("type.googleapis.com/envoy.config.route.v3.RouteConfiguration");
     let input = |name: &str, value: &Value| Input { name: name.to_owned(), text: value.to_string() };
     let discovered = json!({ "resources": [routes] });
@@ -109,75 +111,15 @@ fn routes_may_be_in_another_file() {
     assert_eq!(report.findings[0].file, "routes.json");
 }
 
-/// What a route, its virtual host and its configuration say to the filter; `weight` makes it one of weighted clusters.
-fn levels(config: &Value, host: &Value, route: &Value, weight: Option<&Value>) -> Value {
-    let base = Base::Sidecar;
-    let mut whole = base.value();
-    let mut put = |pointer: &str, settings: &Value| {
-        let map = if settings.is_null() { json!({}) } else { json!({ "envoy.filters.http.ext_authz": settings }) };
-        set(&mut whole, &format!("{MANAGER}/route_config{pointer}/typed_per_filter_config"), map);
-    };
-    put("", config);
-    put("/virtual_hosts/0", host);
-    put("/virtual_hosts/0/routes/0", route);
-    if let Some(weight) = weight {
-        put("/virtual_hosts/0/routes/0/route/weighted_clusters", &Value::Null);
-        let clusters = json!([
-            { "name": "invoices", "weight": 99 },
-            { "name": "invoices", "weight": 1, "typed_per_filter_config": { "envoy.filters.http.ext_authz": weight } },
-        ]);
-        set(&mut whole, &format!("{ROUTE}/route/weighted_clusters"), json!({ "clusters": clusters }));
-        set(&mut whole, &format!("{ROUTE}/route/cluster"), Value::Null);
-    }
-    whole
-}
-
-#[test]
-fn the_most_specific_setting_of_a_route_decides_whether_hopgate_is_asked() {
-    let per_route = |settings: Value| {
-        let mut settings = settings;
-        settings["@type"] = json!("type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute");
-        settings
-    };
-    let filter = |settings: Value| {
-        let mut settings = settings;
-        settings["@type"] = json!("type.googleapis.com/envoy.config.route.v3.FilterConfig");
-        settings
-    };
-    let on = per_route(json!({ "check_settings": {} }));
-    let off = per_route(json!({ "disabled": true }));
-    let not_made = filter(json!({ "disabled": true }));
-    let made = filter(json!({ "config": on }));
-    let made_and_off = filter(json!({ "config": off }));
-    let made_with_nothing = filter(json!({}));
-    let none = Value::Null;
-    for (name, config, host, route, weight, passes) in [
-        ("nothing is said", &none, &none, &none, None, false),
-        ("the route turns it off", &none, &none, &off, None, true),
-        ("the host turns it off", &none, &off, &none, None, true),
-        ("the configuration turns it off", &off, &none, &none, None, true),
-        ("the route turns on what the host turned off", &none, &off, &on, None, false),
-        ("the host turns on what the configuration turned off", &off, &on, &none, None, false),
-        ("the filter is not made for the route", &none, &none, &not_made, None, true),
-        ("the filter is not made for the host", &none, &not_made, &none, None, true),
-        ("it is made for the route and not for the host", &none, &not_made, &made, None, false),
-        ("it is made, and then turned off", &none, &none, &made_and_off, None, true),
-        ("it is made with nothing, and the host turns it off", &none, &off, &made_with_nothing, None, true),
-        ("one of two weighted clusters turns it off", &none, &none, &none, Some(&off), true),
-        ("weighted clusters under a host that turns it off", &none, &off, &none, Some(&on), true),
-    ] {
-        let found = rules(&lint(&levels(config, host, route, weight)));
-        assert_eq!(found.contains(&"route-unchecked"), passes, "{name}: {found:?}");
-    }
-}
-
 /// Envoy Gateway leaves the filter off and turns it on for each route.
 #[test]
 fn a_filter_that_is_off_by_default_must_be_turned_on_by_every_route() {
     for (settings, passes) in [
         (json!({}), true),
         (
-            json!({ "envoy.filters.http.ext_authz": { "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {} } }),
+            json!({ "envoy.filters.http.ext_authz": {
+                "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {},
+            } }),
             false,
         ),
     ] {
