@@ -88,18 +88,17 @@ fn lint_switches(lint: &Lint<'_>, config: &Node<'_>, certificates: bool) {
     }
 }
 
-/// What takes calls out of the filter, all of it harmless where those are then refused.
+/// What takes calls out of the filter. Where those are then refused, that is a switch, too, and both can be turned.
 fn lint_turned_off<'a>(lint: &Lint<'a>, config: &Node<'a>) {
     let deny = config.at("deny_at_disable");
     let enabled = config.at("filter_enabled");
-    let keys = [&deny, &enabled].map(|flag| flag.at("runtime_key").text().filter(|key| !key.is_empty()));
-    lint.runtime_keys.borrow_mut().extend(keys.iter().flatten());
-    if deny.at("default_value").on() {
-        return;
-    }
+    let key = |flag: &Node<'a>| flag.at("runtime_key").text().filter(|key| !key.is_empty());
+    lint.runtime_keys.borrow_mut().extend([&deny, &enabled].into_iter().filter_map(key));
+    let refused = deny.at("default_value").on();
     let metadata = config.at("filter_enabled_metadata");
     if metadata.exists() {
-        lint.found(Rule::AuthzByMetadata, &metadata, "calls are checked by their metadata");
+        let rule = if refused { Rule::AuthzSwitchable } else { Rule::AuthzByMetadata };
+        lint.found(rule, &metadata, "calls are checked by their metadata");
     }
     if !enabled.exists() {
         return;
@@ -111,9 +110,9 @@ fn lint_turned_off<'a>(lint: &Lint<'a>, config: &Node<'a>) {
         _ => 100,
     };
     let checked = share.at("numerator").number().unwrap_or(0);
-    if checked < whole {
+    if checked < whole && !refused {
         lint.found(Rule::AuthzSampled, &share, format_args!("{checked} of {whole} calls are checked"));
-    } else if let [_, Some(key)] = keys {
+    } else if let Some(key) = key(&enabled) {
         lint.found(Rule::AuthzSwitchable, &enabled.at("runtime_key"), format_args!("found `{key}`"));
     }
 }

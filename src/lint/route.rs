@@ -28,7 +28,7 @@ pub(super) enum Target {
 const ADMIN_PAGES: [&str; 2] = ["/ready", "/stats/prometheus"];
 
 pub(super) fn target<'a>(lint: &Lint<'a>, route: &Node<'a>) -> Target {
-    if ["redirect", "direct_response", "non_forwarding_action"].iter().any(|action| route.at(action).exists()) {
+    if ["redirect", "direct_response"].iter().any(|action| route.at(action).exists()) {
         return Target::Nowhere;
     }
     let action = route.at("route");

@@ -76,7 +76,7 @@ rules! {
         "take `filter_enabled_metadata` away"
     AuthzSwitchable Warning "authz-switchable"
         "whoever may change Envoy's runtime (its admin interface may) switches hopgate off, and calls pass"
-        "take `filter_enabled` away, or set `deny_at_disable` with `default_value: true`"
+        "take `filter_enabled` and `filter_enabled_metadata` away"
     AuthzShadow Error "authz-shadow"
         "in shadow mode Envoy asks, and lets the call pass whatever hopgate answers"
         "take `shadow_mode` away; hopgate observes by itself, check by check (`enforcement`)"
