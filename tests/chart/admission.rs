@@ -7,7 +7,7 @@ use super::helm::{object, template};
 
 fn admitted(chosen: &str, pod: &Value) -> bool {
     let objects = template(&json!({})).expect("rendered");
-    let policy = object(&objects, "ValidatingAdmissionPolicy", &format!("hopgate-hopgate-system-{chosen}"));
+    let policy = object(&objects, "ValidatingAdmissionPolicy", &format!("hopgate.hopgate-system.{chosen}"));
     policy["spec"]["validations"].as_array().unwrap().iter().all(|validation| {
         let program = Program::compile(validation["expression"].as_str().unwrap()).expect("an expression");
         let mut context = Context::default();

@@ -86,7 +86,7 @@ async fn the_injector_of_the_chart_makes_the_example_whole() {
     injector.check_running().unwrap();
 
     let webhooks = |kind: &str| {
-        object(&objects, &format!("{kind}WebhookConfiguration"), "hopgate-injector-hopgate-system")["webhooks"].clone()
+        object(&objects, &format!("{kind}WebhookConfiguration"), "hopgate-injector.hopgate-system")["webhooks"].clone()
     };
     let (mutating, validating) = (webhooks("Mutating"), webhooks("Validating"));
     let mut pod = example_pod();

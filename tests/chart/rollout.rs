@@ -50,14 +50,14 @@ fn only_those_who_ask_can_be_held_up_and_no_namespace_that_mends_the_cluster() {
     let objects = template(&json!({ "injector": { "excludedNamespaces": ["monitoring"] } })).expect("rendered");
     let mut selectors = Vec::new();
     for (kind, path) in [("MutatingWebhookConfiguration", "/mutate"), ("ValidatingWebhookConfiguration", "/validate")] {
-        let webhooks = object(&objects, kind, "hopgate-injector-hopgate-system")["webhooks"].as_array().unwrap();
+        let webhooks = object(&objects, kind, "hopgate-injector.hopgate-system")["webhooks"].as_array().unwrap();
         for (webhook, path) in webhooks.iter().zip([path.to_owned(), format!("{path}/namespace")]) {
             assert_eq!(webhook["clientConfig"]["service"]["path"], path);
             assert_eq!((&webhook["failurePolicy"], &webhook["sideEffects"]), (&json!("Fail"), &json!("None")));
             selectors.push((webhook, path.ends_with("/namespace")));
         }
     }
-    for (policy, by_namespace) in [("hopgate-hopgate-system-pod", false), ("hopgate-hopgate-system-namespace", true)] {
+    for (policy, by_namespace) in [("hopgate.hopgate-system.pod", false), ("hopgate.hopgate-system.namespace", true)] {
         let policy = object(&objects, "ValidatingAdmissionPolicy", policy);
         assert_eq!(policy["spec"]["failurePolicy"], "Fail");
         selectors.push((&policy["spec"]["matchConstraints"], by_namespace));
@@ -81,7 +81,7 @@ fn the_certificate_of_the_webhook_is_for_its_service_and_trusted_by_its_bundle()
     let objects = template(&json!({})).expect("rendered");
     let secret = &object(&objects, "Secret", "hopgate-injector-certificate")["data"];
     for kind in ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"] {
-        for webhook in object(&objects, kind, "hopgate-injector-hopgate-system")["webhooks"].as_array().unwrap() {
+        for webhook in object(&objects, kind, "hopgate-injector.hopgate-system")["webhooks"].as_array().unwrap() {
             assert_eq!(webhook["clientConfig"]["caBundle"], secret["ca.crt"]);
         }
     }

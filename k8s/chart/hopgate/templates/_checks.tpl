@@ -1,6 +1,22 @@
 {{/* What a schema can't say: values that contradict each other. Each message says what to write. */}}
 {{- define "hopgate.checks" -}}
+{{- if not (regexMatch "^[a-z]" .Release.Name) -}}
+{{- fail (printf "the release's name is `%s`, expected one that begins with a letter: Services are called after it" .Release.Name) -}}
+{{- end -}}
 {{- range $name, $workload := .Values.workloads -}}
+{{- $kept := concat (list "kube-system" "kube-public" "kube-node-lease" $.Release.Namespace) $.Values.injector.excludedNamespaces -}}
+{{- if has $workload.namespace $kept -}}
+{{- fail (printf "workloads.%s.namespace: nothing is injected into `%s`, so these pods would be unprotected. Give the workload a namespace of its own" $name $workload.namespace) -}}
+{{- end -}}
+{{- $domains := dict -}}
+{{- range $upstream, $to := $workload.upstreams -}}
+{{- range prepend ($to.hosts | default (list $to.address)) $upstream | uniq -}}
+{{- if hasKey $domains (lower .) -}}
+{{- fail (printf "workloads.%s.upstreams: `%s` stands for both `%s` and `%s`. Give each its own `hosts`" $name . (get $domains (lower .)) $upstream) -}}
+{{- end -}}
+{{- $_ := set $domains (lower .) $upstream -}}
+{{- end -}}
+{{- end -}}
 {{- if ne (len $workload.config.services) 1 -}}
 {{- fail (printf "workloads.%s.config.services: found %d services, expected one: a sidecar stands before one service. Write one workload for each" $name (len $workload.config.services)) -}}
 {{- end -}}
@@ -34,6 +50,9 @@
 {{- $store := dig "replay" "store" "memory" .config -}}
 {{- if and $several (eq $store "memory") (not .acceptReplayPerReplica) -}}
 {{- fail "shared.config.replay.store: `memory` is each replica's own, so a single-use token or DPoP proof would pass once at each. Write replay: {store: redis, redis: {url: …}}; or replicas: 1 and autoscaling.enabled: false; or acceptReplayPerReplica: true if that is what you want" -}}
+{{- end -}}
+{{- if and (eq $store "redis") .networkPolicy.enabled (not .networkPolicy.egress) -}}
+{{- fail "shared.networkPolicy.egress: empty, so hopgate may connect to port 443 only and not to its Redis. Write - ports: [{protocol: TCP, port: 443}, {protocol: TCP, port: 6379}]" -}}
 {{- end -}}
 {{- if and .autoscaling.enabled (lt (int .autoscaling.maxReplicas) (int .autoscaling.minReplicas)) -}}
 {{- fail (printf "shared.autoscaling.maxReplicas: found %d, expected at least minReplicas (%d)" (int .autoscaling.maxReplicas) (int .autoscaling.minReplicas)) -}}

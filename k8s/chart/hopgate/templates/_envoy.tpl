@@ -9,12 +9,21 @@ node: { id: {{ .name | quote }}, cluster: hopgate }
 # A socket in a volume of its own: on a port, the service beside it could change Envoy's mind.
 admin:
   address: { pipe: { path: /run/hopgate-envoy/admin.sock, mode: 384 } }
+# Past it connections are refused, before memory runs out.
+overload_manager:
+  resource_monitors:
+    - name: envoy.resource_monitors.global_downstream_max_connections
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig
+        max_active_downstream_connections: 4096
 static_resources:
   listeners:
     - name: inbound
       address: { socket_address: { address: 0.0.0.0, port_value: 15443 } }
       filter_chains:
-        - transport_socket:
+        # Who begins and does not go on makes room.
+        - transport_socket_connect_timeout: 10s
+          transport_socket:
             name: envoy.transport_sockets.tls
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
@@ -41,6 +50,8 @@ static_resources:
                 # A caller's own x-forwarded-client-cert is replaced.
                 forward_client_cert_details: SANITIZE_SET
                 set_current_client_cert_details: { uri: true }
+                request_headers_timeout: 10s
+                http2_protocol_options: { max_concurrent_streams: 1000 }
                 {{- include "hopgate.envoy.accessLog" . | nindent 16 }}
                 http_filters:
                   - name: envoy.filters.http.ext_authz
@@ -98,6 +109,7 @@ static_resources:
               typed_config:
                 "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
                 stat_prefix: status
+                request_headers_timeout: 10s
                 normalize_path: true
                 merge_slashes: true
                 path_with_escaped_slashes_action: REJECT_REQUEST
@@ -142,6 +154,20 @@ static_resources:
                     {{- end }}
     {{- end }}
   clusters:
+    # Nobody calls it. It names the certificate's files, so that Envoy does not start, and is started again, while they are missing:
+    # the files of its other certificates are looked for only later, and it would be ready without them.
+    - name: certificate
+      transport_socket:
+        name: envoy.transport_sockets.tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+          common_tls_context:
+            tls_params: { tls_maximum_protocol_version: TLSv1_3 }
+            tls_certificates: [{ certificate_chain: { filename: /etc/mesh/tls.crt }, private_key: { filename: /etc/mesh/tls.key } }]
+            validation_context:
+              trusted_ca: { filename: /etc/mesh/ca.crt }
+              match_typed_subject_alt_names:
+                - { san_type: URI, matcher: { prefix: "spiffe://{{ $domain }}/" } }
     - name: hopgate
       connect_timeout: 0.25s
       {{- include "hopgate.envoy.http2" . | nindent 6 }}
@@ -177,11 +203,7 @@ static_resources:
             combined_validation_context:
               default_validation_context:
                 match_typed_subject_alt_names:
-                  {{- if $upstream.spiffe }}
                   - { san_type: URI, matcher: { exact: {{ $upstream.spiffe | quote }} } }
-                  {{- else }}
-                  - { san_type: URI, matcher: { prefix: "spiffe://{{ $domain }}/" } }
-                  {{- end }}
               {{- include "hopgate.envoy.authority" $ | nindent 14 }}
       load_assignment:
         cluster_name: {{ printf "upstream_%s" $name | quote }}
