@@ -18,6 +18,9 @@ use crate::envoy::SealLayer;
 use crate::listener::{Listener, MAX_HEADERS, MAX_RESETS, MAX_STREAMS};
 use crate::tls::{self, TlsServer};
 
+/// Longest time for what is in progress when a connection ends, but for a second.
+const MAX_GRACE: Duration = Duration::from_secs(5);
+
 /// A bound socket with all that serving on it needs: beyond loopback there is none without TLS.
 pub(super) enum Door {
     Unix(UnixListener),
@@ -42,8 +45,9 @@ impl Door {
                 let (live, metrics) = (Arc::clone(&parts.live), Arc::clone(&parts.metrics));
                 let keeper = tls::Keeper::new(files.clone(), Arc::clone(material), live, metrics)
                     .map_err(|error| ServeError::Tls(error.to_string()))?;
-                // A check in progress is answered by its deadline.
-                let grace = settings.process.deadline.saturating_add(Duration::from_secs(1));
+                // A check in progress is answered by its deadline. Who is sent away and does not go must
+                // not ask on for longer than it takes to take notice.
+                let grace = settings.process.deadline.min(MAX_GRACE).saturating_add(Duration::from_secs(1));
                 let server = TlsServer::new(listener, keeper.terms(), Arc::clone(&parts.metrics), grace);
                 Ok(Self::Tls(server, keeper))
             }

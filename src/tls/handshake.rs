@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit};
 use tokio::net::TcpStream;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
@@ -20,7 +21,9 @@ use crate::metrics::TlsRefused;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Handshakes at once. Beyond it the oldest is ended: one that is meant takes milliseconds, so the
 /// oldest is hardly ever one, and those who keep silent can't keep others out.
-const MOST: usize = 256;
+const MOST: u64 = 256;
+/// And never more than this part of the file descriptors, which others need too.
+const SHARE: u64 = 4;
 
 type Shaken = (SocketAddr, Result<TlsStream<TcpStream>, Refusal>);
 
@@ -28,21 +31,24 @@ type Shaken = (SocketAddr, Result<TlsStream<TcpStream>, Refusal>);
 pub(super) struct Handshakes {
     tasks: JoinSet<Shaken>,
     oldest_first: VecDeque<(AbortHandle, SocketAddr)>,
+    most: usize,
     refusals: Arc<Refusals>,
 }
 
 impl Handshakes {
     pub(super) fn new(refusals: Arc<Refusals>) -> Self {
-        Self { tasks: JoinSet::new(), oldest_first: VecDeque::new(), refusals }
+        let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let most = usize::try_from(MOST.min(descriptors / SHARE)).unwrap_or(1);
+        Self { tasks: JoinSet::new(), oldest_first: VecDeque::new(), most, refusals }
     }
 
     pub(super) fn begin(&mut self, stream: TcpStream, peer: SocketAddr, config: Arc<ServerConfig>) {
         self.oldest_first.retain(|(task, _)| !task.is_finished());
-        if self.oldest_first.len() >= MOST
+        if self.oldest_first.len() >= self.most
             && let Some((oldest, peer)) = self.oldest_first.pop_front()
         {
             oldest.abort();
-            let why = format!("{MOST} later handshakes are in progress");
+            let why = format!("{} later handshakes are in progress", self.most);
             self.refusals.tell(peer, &Refusal::new(TlsRefused::CrowdedOut, why));
         }
         let task = self.tasks.spawn(async move {

@@ -8,6 +8,12 @@ use crate::support::{SOON, eventually};
 /// A client hello's first bytes: TLS, and then nothing more.
 const BEGUN: &[u8] = &[0x16, 0x03, 0x01, 0x02, 0x00, 0x01];
 
+/// A client hello of TLS 1.2 that names an address and nothing that could be agreed on.
+const HELLO_TO_AN_ADDRESS: &[u8] = b"\x16\x03\x01\x00\x41\x01\x00\x00\x3d\x03\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00\
+    \x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\
+    \x00\x00\x00\x00\x00\x02\xc0\x2b\x01\x00\x00\x12\x00\x00\x00\x0e\x00\x0c\x00\x00\
+    \x09\x31\x32\x37\x2e\x30\x2e\x30\x2e\x31";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn three_hundred_connections_that_never_finish_their_handshake_keep_nobody_out() {
     let stage = Stage::start();
@@ -71,4 +77,21 @@ async fn a_chain_without_end_is_refused() {
     }
     assert!(stage.refused("protocol") > 0.5);
     assert_eq!(stage.verdict(&stage.channel(Some(&stage.listed()))).await, "ok");
+}
+
+/// A name that is none, which TLS libraries like to warn of, once for each hello.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_strangers_say_does_not_fill_the_log() {
+    let stage = Stage::start();
+    let before = stage.gate.log().lines().count();
+    for _ in 0..50 {
+        let mut stream = TcpStream::connect(stage.address).expect("a connection");
+        stream.write_all(HELLO_TO_AN_ADDRESS).expect("sent");
+        stream.set_read_timeout(Some(SOON)).expect("a time");
+        // An alert, or an end.
+        let _ = stream.read(&mut [0; 64]);
+    }
+    eventually("all to be counted", async || (stage.refused("protocol") > 49.5).then_some(())).await;
+    let lines = stage.gate.log().lines().count() - before;
+    assert!(lines < 15, "{lines} lines:\n{}", stage.gate.log());
 }

@@ -1,8 +1,10 @@
 use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::stage::{SERVER, Stage, connect, gateway};
+use crate::support::SOON;
 use crate::support::authority::{Authority, Identity, valid};
 
 /// Each with the reason that counts it.
@@ -86,7 +88,7 @@ async fn bytes_that_are_no_tls_are_refused() {
         stream.write_all(bytes).await.unwrap();
         let mut answer = Vec::new();
         // It may be reset as well.
-        let _ = stream.read_to_end(&mut answer).await;
+        let _ = timeout(SOON, stream.read_to_end(&mut answer)).await.expect("an end");
         assert!(answer.len() < 16 && answer.first().is_none_or(|kind| *kind == 21), "at most an alert: {answer:?}");
         stage.until_refused_more("not_tls", before, "plain bytes").await;
     }
@@ -103,7 +105,7 @@ async fn a_client_that_does_not_offer_http_2_is_refused() {
         if let Ok(mut stream) = connect(stage.address, config).await {
             let _ = stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
             let mut answer = Vec::new();
-            let _ = stream.read_to_end(&mut answer).await;
+            let _ = timeout(SOON, stream.read_to_end(&mut answer)).await.expect("an end");
             assert!(answer.is_empty(), "{answer:?}");
         }
         stage.until_refused_more("no_http2", before, "no h2").await;

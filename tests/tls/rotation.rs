@@ -1,8 +1,10 @@
 use serde_json::json;
+use tokio::io::AsyncReadExt as _;
+use tokio::time::timeout;
 
 use super::stage::{SERVER, Stage, connect, gateway};
 use crate::support::authority::{Authority, valid};
-use crate::support::{eventually, spiffe};
+use crate::support::{SOON, eventually, spiffe};
 
 const CURRENT: &str = "hopgate_tls_current";
 const NOT_AFTER: &str = "hopgate_tls_certificate_not_after_timestamp_seconds";
@@ -87,8 +89,8 @@ async fn a_connection_ends_with_the_certificate_that_opened_it() {
     let channel = stage.channel(Some(&brief));
     assert_eq!(stage.verdict(&channel).await, "ok");
     let mut rest = Vec::new();
-    // The settings of HTTP/2 come first; the end is what counts.
-    let _ = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest).await;
+    // The settings of HTTP/2 come first, and how it ends is all the same; that it does counts.
+    let _ = timeout(SOON, stream.read_to_end(&mut rest)).await.expect("an end");
     eventually("an expired client to be refused", async || stage.ask(&channel).await.err()).await;
     stage.until_refused_more("certificate_expired", 0.0, "its next connection").await;
 }

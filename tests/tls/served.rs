@@ -8,25 +8,46 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use super::stage::{SERVER, Stage, channel, connect, gateway, plan};
+use crate::support::Plan;
+use crate::support::authority::Authority;
 use crate::support::mesh::Mesh;
+
+/// What an Envoy shows that is `id`, and whom it takes for hopgate.
+fn mtls(plan: &Plan, authority: &Authority, id: &str) -> Mtls {
+    let file = |name: &str| plan.dir.root().join(name);
+    let identity = Identity { certificate: file("envoy.pem"), key: file("envoy-key.pem") };
+    authority.issue(&[id]).write(&identity.certificate, &identity.key);
+    std::fs::write(file("mesh-ca.pem"), authority.pem()).unwrap();
+    Mtls::new(identity, "demo.local", file("mesh-ca.pem")).only(SERVER)
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_envoy_that_is_listed_gets_decisions() {
-    let (plan, address, authority, _server) = plan();
-    let dir = plan.dir.root().to_owned();
-    let (certificate, key, ca) = (dir.join("envoy.pem"), dir.join("envoy-key.pem"), dir.join("mesh-ca.pem"));
-    authority.issue(&[&gateway()]).write(&certificate, &key);
-    std::fs::write(&ca, authority.pem()).unwrap();
-    let mtls = Mtls::new(Identity { certificate, key }, "demo.local", ca).only(SERVER);
-    let mut mesh = Mesh::with(plan, |_, filter| filter.server = AuthzServer::Tls(address, mtls)).await;
+    for only_1_3 in [true, false] {
+        let (plan, address, authority, _server) = plan();
+        let mtls = Mtls { only_1_3, ..mtls(&plan, &authority, &gateway()) };
+        let mut mesh = Mesh::with(plan, |_, filter| filter.server = AuthzServer::Tls(address, mtls)).await;
 
-    let token = mesh.gate.token();
-    assert_eq!(mesh.get("/open", &token).status, 200);
-    let refused = mesh.get("/nowhere", &token);
-    assert_eq!(refused.status, 403);
-    let id = refused.header("x-hopgate-decision-id").expect("a decision of ours").to_owned();
-    let record = mesh.gate.record_where(|record| record["decision_id"] == *id);
-    assert_eq!(record["reason"], "route_unknown");
+        let token = mesh.gate.token();
+        assert_eq!(mesh.get("/open", &token).status, 200, "{only_1_3}");
+        let refused = mesh.get("/nowhere", &token);
+        assert_eq!(refused.status, 403);
+        let id = refused.header("x-hopgate-decision-id").expect("a decision of ours").to_owned();
+        let record = mesh.gate.record_where(|record| record["decision_id"] == *id);
+        assert_eq!(record["reason"], "route_unknown");
+        let spoken = mesh.envoy.ask_admin("/stats?filter=inbound.authz.ssl.versions").expect("stats");
+        assert!(spoken.contains(if only_1_3 { "TLSv1.3" } else { "TLSv1.2" }), "{spoken}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_envoy_that_is_not_listed_refuses_its_calls() {
+    let (plan, address, authority, _server) = plan();
+    let mtls = mtls(&plan, &authority, "spiffe://demo.local/ns/agents/sa/stranger");
+    let mesh = Mesh::with(plan, |_, filter| filter.server = AuthzServer::Tls(address, mtls)).await;
+    assert_eq!(mesh.get("/open", &mesh.gate.token()).status, 503);
+    mesh.gate.until_metric("hopgate_decision_duration_seconds_count", 0.0).await;
+    assert!(mesh.gate.log().contains("`spiffe://demo.local/ns/agents/sa/stranger` is none of `tls.clients`"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -44,17 +44,20 @@ fn common_tls(mtls: &Mtls, alpn: &[&str]) -> Value {
             mtls.peers.iter().map(|id| json!({ "san_type": "URI", "matcher": { "exact": id } })).collect::<Vec<_>>();
         put(&mut validation, "match_typed_subject_alt_names", json!(ids));
     }
-    json!({
-        // As a client Envoy stops at TLS 1.2 unless told.
-        "tls_params": {
-            "tls_minimum_protocol_version": "TLSv1_3",
-            "tls_maximum_protocol_version": "TLSv1_3",
-        },
+    let mut context = json!({
         "alpn_protocols": alpn,
         "tls_certificates": [{
             "certificate_chain": { "filename": mtls.identity.certificate },
             "private_key": { "filename": mtls.identity.key },
         }],
         "validation_context": validation,
-    })
+    });
+    if mtls.only_1_3 {
+        let versions = json!({
+            "tls_minimum_protocol_version": "TLSv1_3",
+            "tls_maximum_protocol_version": "TLSv1_3",
+        });
+        put(&mut context, "tls_params", versions);
+    }
+    context
 }

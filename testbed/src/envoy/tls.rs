@@ -18,13 +18,21 @@ pub struct Mtls {
     pub trust_bundle: PathBuf,
     /// The SPIFFE ids a peer may have; empty for any of the trust domain.
     pub peers: Vec<String>,
+    /// False leaves the versions to Envoy, which as a client stops at 1.2.
+    pub only_1_3: bool,
 }
 
 impl Mtls {
     /// Any peer of `trust_domain`.
     #[must_use]
     pub fn new(identity: Identity, trust_domain: impl Into<String>, trust_bundle: impl Into<PathBuf>) -> Self {
-        Self { identity, trust_domain: trust_domain.into(), trust_bundle: trust_bundle.into(), peers: Vec::new() }
+        Self {
+            identity,
+            trust_domain: trust_domain.into(),
+            trust_bundle: trust_bundle.into(),
+            peers: Vec::new(),
+            only_1_3: true,
+        }
     }
 
     /// Only the peer with the SPIFFE id `peer`: what a client says of its server.
