@@ -29,6 +29,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 pub use certificate::{CertificateError, CertificateFiles};
+pub use names::ANNOTATIONS;
 pub use review::{About, Answer, Outcome, Pass, Question, answer};
 pub use serve::serve;
 pub use settings::{Settings, load};

@@ -10,6 +10,7 @@ pub(crate) const PAGES: [&str; 10] = [
     "docs/configuration.md",
     "docs/decisions.md",
     "docs/envoy.md",
+    "docs/injection.md",
     "docs/kubernetes.md",
     "docs/lint-envoy.md",
     "docs/operations.md",
