@@ -20,8 +20,8 @@ const USUAL: usize = 64 * 1024;
 const LARGE: usize = 4;
 /// Reviews looked at at once, usual and large.
 const LOOKED_AT: [usize; 2] = [2, 1];
-/// Most parts (members of objects, items of lists) of a body. Each takes 200 bytes or so.
-const PARTS: usize = 100_000;
+/// Most parts (members of objects, items of lists) of a body. Each takes up to 400 bytes once read.
+const PARTS: usize = 50_000;
 
 #[derive(Debug, Error)]
 pub(super) enum BodyError {

@@ -24,7 +24,7 @@ fn with(pointer: &str, value: Value) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_without_a_uid_is_a_failed_call_that_allows_nothing() {
     let webhook = Webhook::start().await;
-    let deep = "[".repeat(100_000);
+    let deep = "[".repeat(10_000);
     for body in [
         &b""[..],
         b"null",
