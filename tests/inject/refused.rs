@@ -129,6 +129,13 @@ fn nobody_else_mounts_a_volume_of_hopgates() {
             pod["spec"]["ephemeralContainers"] = json!([{ "name": "debug", "volumeMounts": mount }]);
         });
         assert_refused(&pod, &format!("container `debug` mounts `{volume}`"));
+        if volume != "hopgate-socket" {
+            let pod = edited(|pod| {
+                pod["metadata"]["annotations"]["hopgate.dev/envoy"] = json!("invoices");
+                pod["spec"]["containers"][0]["volumeMounts"] = mount.clone();
+            });
+            assert_refused(&pod, &format!("container `invoices` mounts `{volume}`"));
+        }
     }
     // Also after hopgate was injected, and beside the Envoy that may.
     let mut late = injected(&labelled());
