@@ -18,6 +18,7 @@ mod inject {
     mod cluster;
     mod envoys;
     mod foreign;
+    mod page;
     mod pods;
     mod refused;
     mod runs;

@@ -32,8 +32,9 @@ pub(super) fn check(pod: &Pod<'_>) -> Result<(), Refusal> {
     }
     for (name, volume) in &pod.volumes {
         let path = volume.get("hostPath").and_then(|source| source.get("path")).and_then(Value::as_str);
+        let leads_up = |path: &str| path.split('/').any(|part| part == "..");
         if let Some(path) = path
-            && NODE_FOLDERS.iter().any(|folder| overlap(&of_node(path), folder))
+            && (leads_up(path) || NODE_FOLDERS.iter().any(|folder| overlap(&of_node(path), folder)))
         {
             return Err(Refusal::new(format!(
                 "volume `{name}` mounts `{path}` of the node: through it a container could reach hopgate's socket"

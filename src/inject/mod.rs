@@ -9,6 +9,7 @@
 //! Every part is either there and ours (nothing to do), missing (added), or there and not ours (refused). So a pod that
 //! was injected is left alone, one that was half injected is completed, and what its annotations claim decides nothing.
 
+mod body;
 mod certificate;
 mod containers;
 mod envoy;
@@ -29,6 +30,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 pub use certificate::{CertificateError, CertificateFiles};
+pub use names::ANNOTATIONS;
 pub use review::{About, Answer, Outcome, Pass, Question, answer};
 pub use serve::serve;
 pub use settings::{Settings, load};

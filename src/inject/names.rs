@@ -13,6 +13,9 @@ pub(super) const CERTIFICATE: &str = "hopgate.dev/certificate";
 pub(super) const ENVOY: &str = "hopgate.dev/envoy";
 pub(super) const INJECTED: &str = "hopgate.dev/injected";
 
+/// All of them.
+pub const ANNOTATIONS: [&str; 5] = [CONFIG, SECRETS, CERTIFICATE, ENVOY, INJECTED];
+
 /// The containers that are added.
 pub(super) const HOPGATE: &str = "hopgate";
 pub(super) const HOPGATE_ENVOY: &str = "hopgate-envoy";

@@ -160,6 +160,15 @@ fn decide(review: Value, pod: &Value, question: Question, settings: &Settings) -
         let reason = "not labelled".to_owned();
         return Ok(Decided { outcome: Outcome::LeftAlone, reason, injection: Injection::default() });
     }
+    let refused = |refusal: Refusal| {
+        let (outcome, code, mut reason) = refused(refusal);
+        if question.chosen_by == ChosenBy::Namespace {
+            reason.push_str(
+                " (the namespace asks for hopgate; label the pod `hopgate.dev/inject: \"false\"` to leave it out)",
+            );
+        }
+        (outcome, code, reason)
+    };
     let injection = inject(pod, settings).map_err(refused)?;
     match question.pass {
         Pass::Mutate if injection.patch.is_empty() => {

@@ -10,7 +10,6 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -20,12 +19,11 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use super::body::{BodyError, Places};
 use super::certificate::{Certificate, CertificateError, CertificateFiles};
 use super::review::{Answer, Pass, Question, answer, unreadable};
 use super::{ChosenBy, Settings};
 
-/// Largest body, bytes. The API server takes objects of up to 3 MiB.
-const MAX_BODY: usize = 8 * 1024 * 1024;
 /// The API server waits 10 s for a webhook unless told otherwise, and 30 s at most.
 const MAX_WAIT: Duration = Duration::from_secs(9);
 const MAX_HANDSHAKE: Duration = Duration::from_secs(5);
@@ -33,8 +31,8 @@ const MAX_HANDSHAKE: Duration = Duration::from_secs(5);
 const MAX_IDLE: Duration = Duration::from_secs(60);
 /// The API servers of a cluster need a few.
 const MAX_CONNECTIONS: usize = 128;
-/// Reviews looked at at once: a large one takes memory and a core for a while.
-const MAX_REVIEWS: usize = 8;
+/// What is read of a connection and not looked at yet, bytes.
+const MAX_BUFFER: usize = 64 * 1024;
 /// How long reviews in progress may take once the end is asked for.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -102,6 +100,7 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, router: Router, mu
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(MAX_IDLE)
+        .max_buf_size(MAX_BUFFER)
         .serve_connection(TokioIo::new(stream), service);
     let mut served = std::pin::pin!(served);
     tokio::select! {
@@ -116,11 +115,11 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, router: Router, mu
 #[derive(Clone)]
 struct Reviewer {
     settings: Arc<Settings>,
-    places: Arc<Semaphore>,
+    places: Places,
 }
 
 fn router(settings: Settings, draining: Arc<AtomicBool>) -> Router {
-    let reviewer = Reviewer { settings: Arc::new(settings), places: Arc::new(Semaphore::new(MAX_REVIEWS)) };
+    let reviewer = Reviewer { settings: Arc::new(settings), places: Places::new() };
     let mut router = Router::new();
     for (path, pass, chosen_by) in [
         ("/mutate", Pass::Mutate, ChosenBy::Pod),
@@ -155,19 +154,18 @@ async fn review(question: Question, State(reviewer): State<Reviewer>, body: Body
 
 impl Reviewer {
     async fn answer(self, question: Question, body: Body) -> Answer {
-        let bytes = match Limited::new(body, MAX_BODY).collect().await {
-            Ok(collected) => collected.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => {
-                return unreadable(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is over {MAX_BODY} bytes"));
+        let held = match self.places.hold(body).await {
+            Ok(held) => held,
+            Err(error) => {
+                let status = match error {
+                    BodyError::TooLarge | BodyError::TooManyParts => StatusCode::PAYLOAD_TOO_LARGE,
+                    BodyError::BrokeOff(_) => StatusCode::BAD_REQUEST,
+                    BodyError::Ending => StatusCode::SERVICE_UNAVAILABLE,
+                };
+                return unreadable(status, &error.to_string());
             }
-            Err(error) => return unreadable(StatusCode::BAD_REQUEST, &format!("the body broke off: {error}")),
         };
-        // Closed by nobody.
-        let place = self.places.acquire_owned().await.ok();
-        let answered = spawn_blocking(move || {
-            let _place = place;
-            answer(&bytes, question, &self.settings)
-        });
+        let answered = spawn_blocking(move || answer(&held.bytes, question, &self.settings));
         // Where even the answer to a panic panics.
         answered.await.unwrap_or_else(|_| unreadable(StatusCode::INTERNAL_SERVER_ERROR, "the review failed"))
     }

@@ -86,10 +86,22 @@ struct Resources {
     limits: BTreeMap<String, Amount>,
 }
 
-/// A quantity of Kubernetes, such as `50m` or `192Mi`.
+/// A quantity of Kubernetes, such as `50m` or `192Mi`, or a plain number.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(transparent)]
-struct Amount(#[schemars(regex(pattern = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"))] String);
+#[serde(untagged)]
+enum Amount {
+    Text(#[schemars(regex(pattern = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"))] String),
+    Number(#[schemars(range(min = 0))] f64),
+}
+
+impl Amount {
+    fn quantity(self) -> Quantity {
+        Quantity(match self {
+            Self::Text(text) => text,
+            Self::Number(number) => number.to_string(),
+        })
+    }
+}
 
 /// Reads the settings `file`.
 ///
@@ -111,8 +123,7 @@ impl Image {
     fn new(name: String, pull_policy: Option<PullPolicy>, resources: Resources) -> Self {
         let pull_policy = pull_policy.map(|policy| format!("{policy:?}"));
         let amounts = |amounts: BTreeMap<String, Amount>| {
-            let amounts: BTreeMap<_, _> =
-                amounts.into_iter().map(|(name, amount)| (name, Quantity(amount.0))).collect();
+            let amounts: BTreeMap<_, _> = amounts.into_iter().map(|(name, amount)| (name, amount.quantity())).collect();
             (!amounts.is_empty()).then_some(amounts)
         };
         let resources = ResourceRequirements {

@@ -5,8 +5,11 @@ use serde_json::Value;
 use super::envoy::Envoy;
 use super::fit::is_ours;
 use super::names;
-use super::pod::Pod;
+use super::pod::{Listed, Pod};
 use super::wishes::{Certificate, Wishes};
+
+/// Capabilities with which a container gets at the files or the memory of another.
+const STRONG: [&str; 6] = ["ALL", "SYS_ADMIN", "SYS_PTRACE", "SYS_MODULE", "DAC_READ_SEARCH", "BPF"];
 
 pub(super) fn of(pod: &Pod<'_>, wishes: &Wishes<'_>) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -35,14 +38,21 @@ pub(super) fn of(pod: &Pod<'_>, wishes: &Wishes<'_>) -> Vec<String> {
         Envoy::None => warnings.push("hopgate: no Envoy of this pod asks it, so it protects nothing here".to_owned()),
     }
     for container in pod.containers.iter().filter(|container| !is_ours(container.name)) {
-        if container.security("privileged").and_then(Value::as_bool) == Some(true) {
+        if can_leave_its_bounds(container) {
             warnings.push(format!(
-                "hopgate: container `{}` is privileged: it can reach whatever is on the node, hopgate's socket too",
+                "hopgate: container `{}` can leave its bounds (privileged, or a capability), and reach hopgate's socket",
                 container.name
             ));
         }
     }
     warnings
+}
+
+fn can_leave_its_bounds(container: &Listed<'_>) -> bool {
+    let is_privileged = container.security("privileged").and_then(Value::as_bool) == Some(true);
+    let added = container.security("capabilities").and_then(|capabilities| capabilities.get("add"));
+    let mut added = added.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    is_privileged || added.any(|name| STRONG.contains(&name.strip_prefix("CAP_").unwrap_or(name)))
 }
 
 /// Nothing redirects what is sent to a port of the service itself.

@@ -10,6 +10,7 @@ use hopgate::cli::Cli;
 use hopgate::config;
 use hopgate::dev::certs::MeshCa;
 use hopgate::dev::keys::SigningKey;
+use hopgate::inject;
 use jsonwebtoken::Algorithm;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -22,6 +23,7 @@ const CONFIG: &str = "yaml hopgate";
 const EVERY_FIELD: &str = "yaml hopgate every-field";
 const POLICIES: &str = "yaml hopgate policies";
 const SCOPES: &str = "yaml hopgate scopes";
+const INJECTOR: &str = "yaml injector";
 const REVOCATIONS: &str = "yaml revocations";
 
 /// The connection manager of the whole file.
@@ -48,6 +50,18 @@ fn the_sample_of_every_field_has_every_field() {
         .filter(|path| path != "services[].routes[].match.method" && !found.contains(path))
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn every_setting_of_the_injector_loads() {
+    let folder = folder();
+    for block in blocks_of(INJECTOR) {
+        let file = folder.path().join("inject.yaml");
+        fs::write(&file, &block.text).unwrap();
+        if let Err(faults) = inject::load(&file) {
+            panic!("{}: {faults:?}", block.place);
+        }
+    }
 }
 
 #[test]
@@ -78,6 +92,9 @@ fn no_kind_of_block_goes_unseen() {
         "sh helm",
         "yaml values",
         "yaml envoy-cluster",
+        // Of tests/inject.
+        "yaml pod",
+        "yaml hopgate-sidecar",
         "json record",
         "json json-rpc",
         "sh",
@@ -86,7 +103,7 @@ fn no_kind_of_block_goes_unseen() {
         "text lint-envoy",
     ];
     for block in blocks() {
-        let seen = [CONFIG, EVERY_FIELD, POLICIES, SCOPES, REVOCATIONS].contains(&block.kind.as_str())
+        let seen = [CONFIG, EVERY_FIELD, POLICIES, SCOPES, INJECTOR, REVOCATIONS].contains(&block.kind.as_str())
             || known.contains(&block.kind.as_str());
         assert!(seen, "{}: no test reads `{}` blocks", block.place, block.kind);
     }

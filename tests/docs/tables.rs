@@ -34,6 +34,13 @@ fn reasons_are_listed_with_their_check_and_answer() {
 }
 
 #[test]
+fn annotations_of_a_pod_are_listed() {
+    let rows = table("docs/injection.md", "annotation | value | meaning");
+    let found: Vec<_> = rows.iter().map(|row| row.first().unwrap().trim_matches('`')).collect();
+    assert_eq!(found, hopgate::inject::ANNOTATIONS);
+}
+
+#[test]
 fn checks_are_listed_in_order_with_what_may_be_observed() {
     let rows = table("docs/decisions.md", "# | check | what it asks | can be observed");
     let found: Vec<_> = rows.iter().map(|row| (row.get(1).unwrap().clone(), row.get(3).unwrap() == "yes")).collect();

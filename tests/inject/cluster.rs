@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use k8s_openapi::api::core::v1::Pod;
+
 use super::pods::{TOKEN, annotated, injected, labelled};
 
 /// The defaults that the API server fills in when it reads a patched pod.
@@ -64,6 +66,15 @@ fn assert_whole(pod: &Value) {
 fn defaults_of_the_api_server_are_no_difference() {
     for pod in [labelled(), annotated(&[("hopgate.dev/envoy", "invoices"), ("hopgate.dev/secrets", "s")])] {
         assert_whole(&defaulted(&injected(&pod)));
+    }
+}
+
+/// The API server reads a patched pod into its types and writes it anew for the next webhook.
+#[test]
+fn a_pod_that_went_through_kubernetes_types_is_whole() {
+    for pod in [labelled(), annotated(&[("hopgate.dev/envoy", "invoices"), ("hopgate.dev/secrets", "s")])] {
+        let typed: Pod = serde_json::from_value(defaulted(&injected(&pod))).expect("a pod");
+        assert_whole(&serde_json::to_value(typed).expect("JSON"));
     }
 }
 

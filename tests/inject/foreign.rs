@@ -44,6 +44,16 @@ fn a_pod_that_was_half_injected_is_completed() {
 }
 
 #[test]
+fn an_envoy_that_is_missing_is_put_behind_hopgate_wherever_that_is() {
+    let pod = changed(|pod| {
+        let inits = pod["spec"]["initContainers"].as_array_mut().unwrap();
+        inits.retain(|container| container["name"] != "hopgate-envoy");
+        inits.insert(0, json!({ "name": "other", "image": "other", "restartPolicy": "Always" }));
+    });
+    assert_eq!(names(&injected(&pod), "initContainers"), ["other", "hopgate", "hopgate-envoy", "migrate"]);
+}
+
+#[test]
 fn a_foreign_container_by_the_name_of_ours_is_refused() {
     for name in ["hopgate", "hopgate-envoy"] {
         for list in ["containers", "initContainers", "ephemeralContainers"] {

@@ -68,6 +68,7 @@ fn folders_of_the_node_that_hold_sockets_are_refused() {
         "/var/run",
         "/run/containerd/containerd.sock",
         "/./var/lib/kubelet",
+        "/data/../var/lib/kubelet",
     ] {
         let pod = edited(|pod| {
             let volume = json!({ "name": "node", "hostPath": { "path": path, "type": "Directory" } });
@@ -128,6 +129,13 @@ fn nobody_else_mounts_a_volume_of_hopgates() {
             pod["spec"]["ephemeralContainers"] = json!([{ "name": "debug", "volumeMounts": mount }]);
         });
         assert_refused(&pod, &format!("container `debug` mounts `{volume}`"));
+        if volume != "hopgate-socket" {
+            let pod = edited(|pod| {
+                pod["metadata"]["annotations"]["hopgate.dev/envoy"] = json!("invoices");
+                pod["spec"]["containers"][0]["volumeMounts"] = mount.clone();
+            });
+            assert_refused(&pod, &format!("container `invoices` mounts `{volume}`"));
+        }
     }
     // Also after hopgate was injected, and beside the Envoy that may.
     let mut late = injected(&labelled());
@@ -143,8 +151,24 @@ fn nobody_else_mounts_a_volume_of_hopgates() {
 }
 
 #[test]
-fn a_privileged_container_is_warned_of() {
-    let pod = edited(|pod| pod["spec"]["containers"][0]["securityContext"] = json!({ "privileged": true }));
-    let warnings = super::pods::injected_with(&pod, &super::pods::settings()).1.warnings;
-    assert!(warnings.iter().any(|warning| warning.contains("`invoices` is privileged")), "{warnings:?}");
+fn a_container_that_can_leave_its_bounds_is_warned_of() {
+    let warnings = |context: Value| {
+        let pod = edited(|pod| pod["spec"]["containers"][0]["securityContext"] = context);
+        super::pods::injected_with(&pod, &super::pods::settings()).1.warnings
+    };
+    for context in [
+        json!({ "privileged": true }),
+        json!({ "capabilities": { "add": ["NET_ADMIN", "SYS_ADMIN"] } }),
+        json!({ "capabilities": { "add": ["CAP_SYS_PTRACE"] } }),
+        json!({ "capabilities": { "add": ["ALL"] } }),
+    ] {
+        let warnings = warnings(context.clone());
+        assert!(
+            warnings.iter().any(|warning| warning.contains("`invoices` can leave its bounds")),
+            "{context}: {warnings:?}"
+        );
+    }
+    for context in [json!(null), json!({ "privileged": false, "capabilities": { "add": ["NET_BIND_SERVICE"] } })] {
+        assert!(!warnings(context).iter().any(|warning| warning.contains("bounds")));
+    }
 }

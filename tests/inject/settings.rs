@@ -29,7 +29,7 @@ fn run(settings: &str, change: impl FnOnce(&Path)) -> (i32, String) {
 fn every_fault_of_the_settings_is_told_with_its_path() {
     let (code, said) = run(
         r#"
-hopgate: { image: "two words", image_pull_policy: Sometimes, resources: { requests: { cpu: lots, memory: 32 }, limit: {} } }
+hopgate: { image: "two words", image_pull_policy: Sometimes, resources: { requests: { cpu: lots, memory: -1 }, limit: {} } }
 envoy: { concurrency: 0, sidecar: true }
 certificate: { csi: { driver: x } }
 namespaces: []
@@ -74,4 +74,18 @@ fn what_can_not_be_started_says_why() {
     };
     let (code, said) = run(SETTINGS, other);
     assert!(code == 1 && said.contains("the certificate can't be used"), "{said}");
+}
+
+#[test]
+fn amounts_are_quantities_of_kubernetes_or_plain_numbers() {
+    let settings = super::pods::settings_of(
+        "hopgate: { image: hopgate, resources: { requests: { cpu: 1, memory: 33554432 }, limits: { cpu: 0.5, memory: 1.5Gi } } }
+envoy: { image: envoy }\n",
+    );
+    let (pod, _) = super::pods::injected_with(&super::pods::labelled(), &settings);
+    let expected = serde_json::json!({
+        "requests": { "cpu": "1", "memory": "33554432" }, "limits": { "cpu": "0.5", "memory": "1.5Gi" },
+    });
+    assert_eq!(super::pods::container(&pod, "hopgate")["resources"], expected);
+    assert_eq!(super::pods::container(&pod, "hopgate-envoy")["resources"], serde_json::json!({}));
 }

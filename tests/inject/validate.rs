@@ -80,6 +80,12 @@ async fn in_a_labelled_namespace_a_pod_is_chosen_unless_it_says_no() {
         let reviewed = webhook.post(path, review_of(pod).to_string()).await;
         assert_eq!(reviewed.patch().is_some(), patched, "{path} {pod:#}");
     }
+    let host = edited(|pod| pod["spec"]["hostNetwork"] = json!(true));
+    let reviewed = webhook.post("/mutate/namespace", review_of(&host).to_string()).await;
+    assert!(
+        reviewed.refusal().ends_with("label the pod `hopgate.dev/inject: \"false\"` to leave it out)"),
+        "{reviewed:?}"
+    );
     let reviewed = webhook.post("/validate/namespace", review_of(&unlabelled).to_string()).await;
     assert!(reviewed.refusal().contains("lacks"), "{reviewed:?}");
     assert!(webhook.post("/validate", review_of(&unlabelled).to_string()).await.allowed());
