@@ -8,8 +8,23 @@ use super::wishes::Wishes;
 use super::{Refusal, names};
 
 /// Folders of a node through which a container gets at the files, the process or the runtime of another.
-const NODE_FOLDERS: [&str; 6] =
-    ["/var/lib/kubelet", "/proc", "/run/containerd", "/run/crio", "/run/docker.sock", "/var/lib/containerd"];
+const NODE_FOLDERS: [&str; 15] = [
+    "/proc",
+    "/var/lib/kubelet",
+    "/var/lib/k0s",
+    "/var/lib/rancher",
+    "/var/lib/containerd",
+    "/var/lib/containers",
+    "/var/lib/docker",
+    "/run/containerd",
+    "/run/crio",
+    "/run/docker",
+    "/run/docker.sock",
+    "/run/cri-dockerd.sock",
+    "/run/k0s",
+    "/run/k3s",
+    "/run/podman",
+];
 
 pub(super) fn check(pod: &Pod<'_>) -> Result<(), Refusal> {
     if pod.annotation("kubernetes.io/config.mirror")?.is_some() {

@@ -6,6 +6,7 @@ use super::helm::{example, template};
 use crate::support::plan::set;
 
 /// Of which example, what is changed, and what has to be said.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn faults() -> Vec<(&'static str, &'static str, Value, &'static [&'static str])> {
     vec![
         ("sidecar", "/shard", json!({}), &["additional properties 'shard' not allowed"]),
@@ -52,8 +53,36 @@ fn faults() -> Vec<(&'static str, &'static str, Value, &'static [&'static str])>
             "sidecar",
             "/workloads/invoices/upstreams",
             json!({ "researcher": { "port": 15443 } }),
-            &["/workloads/invoices/upstreams/researcher", "missing property 'address'"],
+            &["/workloads/invoices/upstreams/researcher", "missing properties 'address', 'spiffe'"],
         ),
+        (
+            "sidecar",
+            "/workloads/invoices/namespace",
+            json!("hopgate-system"),
+            &["workloads.invoices.namespace: nothing is injected into `hopgate-system`", "namespace of its own"],
+        ),
+        ("sidecar", "/workloads/invoices/namespace", json!("kube-system"), &["nothing is injected into `kube-system`"]),
+        ("sidecar", "/injector/excludedNamespaces", json!(["agents"]), &["nothing is injected into `agents`"]),
+        ("sidecar", "/workloads/invoices/namespace", Value::Null, &["missing property 'namespace'"]),
+        (
+            "sidecar",
+            "/workloads/invoices/upstreams",
+            json!({ "a": upstream("gw.agents.svc"), "b": upstream("GW.agents.svc") }),
+            &["workloads.invoices.upstreams: `GW.agents.svc` stands for both `a` and `b`", "its own `hosts`"],
+        ),
+        (
+            "sidecar",
+            "/workloads/invoices/upstreams",
+            json!({ "a": upstream("gw"), "gw": upstream("other") }),
+            &["`gw` stands for both `a` and `gw`"],
+        ),
+        ("sidecar", "/workloads/invoices/upstreams/billing/address", json!("a:443"), &["does not match pattern"]),
+        ("sidecar", "/workloads/invoices/upstreams/billing/hosts", json!(["*"]), &["does not match pattern"]),
+        ("sidecar", "/sidecar/resources/requests/memory", json!("lots"), &["/sidecar/resources/requests/memory"]),
+        ("sidecar", "/sidecar/certificate", json!({ "csii": {} }), &["additional properties 'csii' not allowed"]),
+        ("sidecar", "/sidecar/trustDomain", Value::Null, &["/sidecar"]),
+        ("sidecar", "/image/repository", json!("a\ncommand: [sh]"), &["/image/repository"]),
+        ("shared", "/shared/networkPolicy/egress", json!([]), &["shared.networkPolicy.egress: empty", "port: 6379"]),
         ("sidecar", "/sidecar/certificate", json!({ "csi": {}, "secret": {} }), &["/sidecar/certificate"]),
         ("shared", "/shared/config", json!({}), &["shared.config: missing", "docs/configuration.md"]),
         ("shared", "/shared/clients", json!([]), &["shared.clients: empty", "List the SPIFFE ids"]),
@@ -87,6 +116,10 @@ fn faults() -> Vec<(&'static str, &'static str, Value, &'static [&'static str])>
         ("shared", "/shared/config/tls", json!({}), &["additional properties 'tls' not allowed"]),
         ("shared", "/shared/terminationGracePeriodSeconds", json!(3), &["/shared/terminationGracePeriodSeconds"]),
     ]
+}
+
+fn upstream(address: &str) -> Value {
+    json!({ "address": address, "spiffe": "spiffe://cluster.local/ns/agents/sa/other" })
 }
 
 fn service(name: &str) -> Value {

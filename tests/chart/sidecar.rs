@@ -1,10 +1,12 @@
 //! The sidecars that the chart configures and the injector adds, run as they stand.
 
 use std::fs;
+use std::process::Command;
 
 use hopgate::dev::certs::MeshCa;
 use serde_json::json;
 use tempfile::TempDir;
+use testbed::envoy::binary;
 
 use super::helm::{example, object, template};
 use super::pod::{Pod, TRUST_DOMAIN};
@@ -73,6 +75,23 @@ async fn a_renewed_certificate_is_taken_without_a_restart() {
         (status == 503).then_some(())
     })
     .await;
+}
+
+/// Envoy looks for the files of its listeners only after its start, and would be ready without them.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_certificate_is_missing_the_rendered_sidecar_does_not_start() {
+    let pod = Pod::start(Plan::new(), json!({})).await;
+    let folder = pod.gate.plan.dir.root();
+    for file in ["ca.crt", "tls.crt", "tls.key"] {
+        fs::remove_file(folder.join("hopgate-certificate").join(file)).unwrap();
+        let mut program = Command::new(binary().unwrap());
+        program.args(["--mode", "validate", "-c"]).arg(folder.join("hopgate-envoy-config/envoy.yaml"));
+        let output = program.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(file), "{file}: {said}");
+        pod.renew(&pod.certificates(), "invoices");
+        assert!(program.output().unwrap().status.success(), "{file} is back");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

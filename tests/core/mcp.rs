@@ -227,6 +227,13 @@ fn streams_sessions_and_responses_are_of_the_older_revisions_and_only_by_rule() 
         assert_eq!(ask("/old", "2025-11-25"), READ);
         assert_eq!(ask("/old", "2026-07-28"), Some(Reason::RevisionUnsupported));
         assert_eq!(ask("/old", ""), Some(Reason::RevisionUnsupported));
+        // A service that does not look at the method would do what the body says.
+        let call = Ask { method, ..older("tools/call", tool("delete_document")).at("/old") };
+        assert_eq!(call.tried(&state), Some(Reason::BodyMalformed));
+        let unseen = Ask { body: None, ..call };
+        assert_eq!(unseen.with("content-length", "17").tried(&state), Some(Reason::BodyMalformed));
+        let grpc = Ask { method, path: "/old".to_owned(), ..Ask::default() }.with("mcp-protocol-version", "2025-11-25");
+        assert_eq!(grpc.with("content-type", "application/grpc").tried(&state), Some(Reason::ContentTypeWrong));
     }
     let response = json!({ "jsonrpc": "2.0", "id": 7, "result": { "action": "accept" } }).to_string();
     let ask =

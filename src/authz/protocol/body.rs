@@ -43,6 +43,18 @@ pub(super) fn is_empty(request: &Request<'_>) -> bool {
     request.body == Body::NotAttached && request.headers.content_length == Field::Once(b"0")
 }
 
+/// For a call that is judged without a body: one that came all the same, which a service might read, is refused. Envoy attaches
+/// none of gRPC where it is told not to wait for its end, and none of what is empty.
+pub(super) fn expect_none(request: &Request<'_>) -> Result<(), Reason> {
+    if expect_grpc(request).is_ok() {
+        return Err(Reason::ContentTypeWrong);
+    }
+    match (request.body, request.headers.content_length) {
+        (Body::NotAttached, Field::Absent | Field::Once(b"0")) | (Body::Whole([]), _) => Ok(()),
+        (Body::NotAttached | Body::Whole(_) | Body::CutOff | Body::Rewritten, _) => Err(Reason::BodyMalformed),
+    }
+}
+
 /// RFC 9110 section 8.3.1: type and subtype are case-insensitive. RFC 8259 section 8.1: JSON is
 /// UTF-8, so another charset would have it read otherwise.
 fn is_media_type(field: Field<'_>, expected: &str) -> bool {

@@ -147,6 +147,7 @@ impl Mcp {
         if request.method != "POST" {
             seen.method = request.method.into();
             self.method_rule(request.method)?;
+            body::expect_none(request)?;
             let revision = self.revision(header(request.headers.mcp_revision)?.as_deref())?;
             return if revision < Revision::R20260728 { Ok((None, None)) } else { Err(Reason::HttpMethodUnknown) };
         }
