@@ -63,7 +63,7 @@ fn faults() -> Vec<(&'static str, &'static str, Value, &'static [&'static str])>
         ),
         ("sidecar", "/workloads/invoices/namespace", json!("kube-system"), &["nothing is injected into `kube-system`"]),
         ("sidecar", "/injector/excludedNamespaces", json!(["agents"]), &["nothing is injected into `agents`"]),
-        ("sidecar", "/workloads/invoices/namespace", Value::Null, &["missing property 'namespace'"]),
+        ("sidecar", "/workloads/invoices/namespace", Value::Null, &["/workloads/invoices/namespace"]),
         (
             "sidecar",
             "/workloads/invoices/upstreams",
