@@ -7,7 +7,7 @@ use std::process::Command;
 use hopgate::dev::certs::MeshCa;
 use serde_json::Value;
 
-use super::helm::{NAMESPACE, program, template, validate};
+use super::helm::{NAMESPACE, helm, template, validate};
 
 const GUIDE: &str = "docs/kubernetes.md";
 
@@ -61,7 +61,7 @@ fn its_helm_commands_render() {
         for line in block.lines() {
             let rest =
                 line.strip_prefix("helm upgrade --install ").unwrap_or_else(|| panic!("nothing checks `{line}`"));
-            let output = program("helm").arg("template").args(rest.split_whitespace()).output().unwrap();
+            let output = helm().arg("template").args(rest.split_whitespace()).output().unwrap();
             assert!(output.status.success(), "`{line}`: {}", String::from_utf8_lossy(&output.stderr));
             assert!(rest.contains(&format!("--namespace {NAMESPACE}")), "{line}");
         }

@@ -1,20 +1,18 @@
 //! Helm and the schemas of Kubernetes, as programs.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use testbed::kubernetes;
 
 pub(crate) const CHART: &str = "k8s/chart/hopgate";
 pub(crate) const NAMESPACE: &str = "hopgate-system";
 
-/// A program that `testbed/install-tools.sh` put there.
-pub(crate) fn program(name: &str) -> Command {
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(".local/bin").join(name);
-    assert!(program.exists(), "run `testbed/install-tools.sh helm kubernetes-validate`: {}", program.display());
-    Command::new(program)
+pub(crate) fn helm() -> Command {
+    kubernetes::helm().expect("Helm")
 }
 
 fn said(output: &Output) -> String {
@@ -31,7 +29,7 @@ pub(crate) fn example(name: &str) -> Value {
 pub(crate) fn template(values: &Value) -> Result<Vec<Value>, String> {
     let dir = TempDir::new().expect("a directory");
     let file = write(&dir, values);
-    let output = program("helm")
+    let output = helm()
         .args(["template", "hopgate", CHART, "--namespace", NAMESPACE, "--kube-version", "1.33", "--values"])
         .arg(file)
         .output()
@@ -47,7 +45,7 @@ pub(crate) fn template(values: &Value) -> Result<Vec<Value>, String> {
 pub(crate) fn lint(values: &Value) {
     let dir = TempDir::new().expect("a directory");
     let file = write(&dir, values);
-    let output = program("helm").args(["lint", "--strict", CHART, "--values"]).arg(file).output().expect("Helm runs");
+    let output = helm().args(["lint", "--strict", CHART, "--values"]).arg(file).output().expect("Helm runs");
     assert!(output.status.success(), "{}", said(&output));
 }
 
@@ -55,7 +53,7 @@ pub(crate) fn lint(values: &Value) {
 pub(crate) fn notes(values: &Value) -> String {
     let dir = TempDir::new().expect("a directory");
     let file = write(&dir, values);
-    let output = program("helm")
+    let output = helm()
         .args(["install", "hopgate", CHART, "--namespace", NAMESPACE, "--dry-run=client", "--values"])
         .arg(file)
         .output()
@@ -64,27 +62,13 @@ pub(crate) fn notes(values: &Value) -> String {
     said(&output).split_once("NOTES:").expect("notes").1.to_owned()
 }
 
-/// Holds `objects` against the schemas of a Kubernetes `version`. Kinds that it doesn't know are given back: nothing was said
+/// Holds `objects` against the schemas of a Kubernetes `version`. Kinds that are not its own are given back: nothing was said
 /// about them.
 pub(crate) fn validate(objects: &[Value], version: &str) -> Vec<String> {
-    let dir = TempDir::new().expect("a directory");
-    let (known, unknown): (Vec<_>, Vec<_>) = objects.iter().partition(|object| !is_custom(object));
-    let files: Vec<PathBuf> = known
-        .iter()
-        .enumerate()
-        .map(|(at, object)| {
-            let file = dir.path().join(format!("{at}.json"));
-            fs::write(&file, object.to_string()).expect("written");
-            file
-        })
-        .collect();
-    let output = program("kubernetes-validate")
-        .args(["--kubernetes-version", version, "--strict"])
-        .args(files)
-        .output()
-        .expect("kubernetes-validate runs");
-    let said = said(&output);
-    assert!(output.status.success() && !said.to_lowercase().contains("warn"), "Kubernetes {version}: {said}");
+    let (unknown, known): (Vec<_>, Vec<_>) = objects.iter().partition(|object| is_custom(object));
+    let text: Vec<_> = known.into_iter().map(Value::to_string).collect();
+    let faults = kubernetes::faults(version, &text.join("\n---\n")).expect("the schemas");
+    assert!(faults.is_empty(), "Kubernetes {version}: {faults:#?}");
     unknown.into_iter().map(|object| object["kind"].as_str().expect("a kind").to_owned()).collect()
 }
 
