@@ -11,6 +11,10 @@ version=istio-1.32.0-gateway-1.9.1
 if [ -d "$crds/$version" ]; then
   exit 0
 fi
+if ! command -v go >/dev/null; then
+  echo "fetch-crds: Go is needed, whose modules these are" >&2
+  exit 1
+fi
 mkdir -p "$crds"
 work=$(mktemp -d "$crds/fetch.XXXXXX")
 trap 'rm -rf "$work"' EXIT INT TERM
