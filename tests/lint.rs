@@ -25,6 +25,7 @@ mod lint {
     mod hidden;
     mod levels;
     mod passes;
+    mod objects;
     mod sample;
     mod shapes;
     mod surroundings;

@@ -51,7 +51,8 @@ fn lint_until_discovered<'a>(lint: &Lint<'a>, filter: &Filter<'a>, certificates:
 fn lint_settings<'a>(lint: &Lint<'a>, config: &Node<'a>, certificates: bool) {
     lint_switches(lint, config, certificates);
     lint_turned_off(lint, config);
-    lint_status(lint, &config.at("status_on_error"));
+    let status = config.at("status_on_error");
+    lint_status(lint, &status.at("code"), &status);
     let version = config.at("transport_api_version");
     if version.choice(&["AUTO", "V2", "V3"]) != Some("V3") {
         lint.found(Rule::TransportNotV3, &version, format_args!("found {}", version.shown()));
@@ -65,17 +66,40 @@ fn lint_settings<'a>(lint: &Lint<'a>, config: &Node<'a>, certificates: bool) {
     headers::lint(lint, config);
 }
 
+/// Settings that are merged into a filter which has others, too: what is not there is no matter.
+pub(super) fn lint_merged(lint: &Lint<'_>, config: &Node<'_>) {
+    for (field, wanted, rule) in MUST_BE {
+        let switch = config.at(field);
+        if switch.switch().is_some_and(|found| found != wanted) {
+            lint.found(rule, &switch, format_args!("found {}", switch.shown()));
+        }
+    }
+    let status = config.down("status_on_error.code");
+    if status.exists() {
+        lint_status(lint, &status, &status);
+    }
+    let partial = config.down("with_request_body.allow_partial_message");
+    if partial.on() {
+        lint.found(Rule::PartialBody, &partial, "found `true`");
+    }
+    let allowed = config.at("allowed_headers");
+    if allowed.exists() || config.at("disallowed_headers").exists() {
+        headers::lint(lint, config);
+    }
+}
+
+const MUST_BE: [(&str, bool, Rule); 7] = [
+    ("failure_mode_allow", false, Rule::FailureModeAllow),
+    ("shadow_mode", false, Rule::AuthzShadow),
+    ("clear_route_cache", false, Rule::ClearRouteCache),
+    ("validate_mutations", true, Rule::ValidateMutationsOff),
+    ("encode_raw_headers", true, Rule::RawHeadersOff),
+    ("include_peer_certificate", true, Rule::PeerCertificateOff),
+    ("include_tls_session", true, Rule::TlsSessionOff),
+];
+
 fn lint_switches(lint: &Lint<'_>, config: &Node<'_>, certificates: bool) {
-    let must_be = [
-        ("failure_mode_allow", false, Rule::FailureModeAllow),
-        ("shadow_mode", false, Rule::AuthzShadow),
-        ("clear_route_cache", false, Rule::ClearRouteCache),
-        ("validate_mutations", true, Rule::ValidateMutationsOff),
-        ("encode_raw_headers", true, Rule::RawHeadersOff),
-        ("include_peer_certificate", true, Rule::PeerCertificateOff),
-        ("include_tls_session", true, Rule::TlsSessionOff),
-    ];
-    for (field, wanted, rule) in must_be {
+    for (field, wanted, rule) in MUST_BE {
         let switch = config.at(field);
         let about_tls = matches!(rule, Rule::PeerCertificateOff | Rule::TlsSessionOff);
         if switch.on() != wanted && (certificates || !about_tls) {
@@ -117,8 +141,8 @@ fn lint_turned_off<'a>(lint: &Lint<'a>, config: &Node<'a>) {
     }
 }
 
-fn lint_status(lint: &Lint<'_>, status: &Node<'_>) {
-    let code = status.at("code");
+/// `code`: what is answered for a call that could not be checked; where nothing is there, it is missing at `place`.
+pub(super) fn lint_status(lint: &Lint<'_>, code: &Node<'_>, place: &Node<'_>) {
     let success = [
         "OK",
         "Created",
@@ -132,9 +156,9 @@ fn lint_status(lint: &Lint<'_>, status: &Node<'_>) {
         "IMUsed",
     ];
     match code.word() {
-        None => lint.found(Rule::StatusOnErrorUnset, status, "found nothing"),
+        None => lint.found(Rule::StatusOnErrorUnset, place, "found nothing"),
         Some(word) if success.contains(&&*word) || word.len() == 3 && word.starts_with('2') => {
-            lint.found(Rule::StatusOnErrorSuccess, &code, format_args!("found {}", code.shown()));
+            lint.found(Rule::StatusOnErrorSuccess, code, format_args!("found {}", code.shown()));
         }
         Some(_) => {}
     }
@@ -158,14 +182,16 @@ fn lint_service<'a>(lint: &Lint<'a>, config: &Node<'a>) {
         None if google.exists() => {}
         None => lint.found(Rule::ClusterMissing, &service, "no server is named"),
     }
-    lint_timeout(lint, &service.at("timeout"));
+    let timeout = service.at("timeout");
+    lint_timeout(lint, &timeout, timeout.duration());
     for retry in [service.at("retry_policy"), envoy.at("retry_policy")].iter().filter(|retry| retry.exists()) {
         lint.found(Rule::CheckRetried, retry, "a check is asked again");
     }
 }
 
-fn lint_timeout(lint: &Lint<'_>, timeout: &Node<'_>) {
-    let rule = match timeout.duration() {
+/// `waits`: how long Envoy waits by what stands at `timeout`; none where nothing does.
+pub(super) fn lint_timeout(lint: &Lint<'_>, timeout: &Node<'_>, waits: Option<Duration>) {
+    let rule = match waits {
         None => Rule::TimeoutUnset,
         Some(Duration::ZERO) => Rule::TimeoutNone,
         Some(short) if short <= Duration::from_millis(100) => Rule::TimeoutShort,
