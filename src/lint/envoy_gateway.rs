@@ -8,7 +8,7 @@ use super::body;
 use super::guard::rules_refuse_unmarked;
 use super::headers;
 use super::node::Node;
-use super::objects::Object;
+use super::objects::{Object, Target};
 use super::rules::Rule;
 
 const RBAC: &str = "envoy.extensions.filters.http.rbac.v3.RBAC";
@@ -23,7 +23,7 @@ pub(super) fn lint(lint: &Lint<'_>) {
         lint_override(lint, policy, &asking);
     }
     for route in ["HTTPRoute", "GRPCRoute"].iter().flat_map(|kind| lint.objects(kind)) {
-        if !covered(&route, &asking) {
+        if !covered(lint, &route, &asking) {
             lint.found(Rule::AuthzMissing, &route.spec(), "no `SecurityPolicy` with `extAuth` is about it");
         }
     }
@@ -36,19 +36,18 @@ fn asks<'a>(policy: &Object<'a>) -> Node<'a> {
     policy.spec().at("ext_auth")
 }
 
-/// Whether a policy that asks hopgate is about this route or one of its gateways.
-fn covered(route: &Object<'_>, asking: &[Object<'_>]) -> bool {
-    let parents = route.spec().at("parent_refs").items();
-    let gateways: Vec<_> = parents
-        .iter()
-        .filter(|parent| parent.at("kind").text().is_none_or(|kind| kind == "Gateway"))
-        .map(|parent| {
+/// Whether a policy that asks hopgate is about the whole of this route, or about one of its gateways.
+fn covered<'a>(lint: &Lint<'a>, route: &Object<'a>, asking: &[Object<'a>]) -> bool {
+    let mut wholes = vec![route.itself()];
+    for parent in route.spec().at("parent_refs").items() {
+        if parent.at("kind").text().is_none_or(|kind| kind == "Gateway") {
             let namespace = parent.at("namespace").text().unwrap_or(route.namespace());
-            ("Gateway", namespace, parent.at("name").text().unwrap_or_default())
-        })
-        .collect();
-    let itself = (route.kind, route.namespace(), route.name());
-    asking.iter().flat_map(Object::targets).any(|target| target == itself || gateways.contains(&target))
+            let name = parent.at("name").text().unwrap_or_default();
+            let gateway = Target { kind: "Gateway", namespace, name, section: None };
+            wholes.extend([gateway, Target { section: parent.at("section_name").text(), ..gateway }]);
+        }
+    }
+    asking.iter().flat_map(|policy| lint.targets(policy)).any(|target| wholes.contains(&target))
 }
 
 fn lint_policy<'a>(lint: &Lint<'a>, policy: &Object<'a>) {
@@ -124,9 +123,12 @@ fn guarded(lint: &Lint<'_>, namespace: &str) -> bool {
 }
 
 /// A policy without `extAuth` for a route, in the place of its gateway's.
-fn lint_override(lint: &Lint<'_>, policy: &Object<'_>, asking: &[Object<'_>]) {
-    let of_a_route = policy.targets().iter().any(|(kind, _, _)| kind.ends_with("Route"));
-    let instead = asking.iter().flat_map(Object::targets).any(|(kind, _, _)| kind == "Gateway");
+fn lint_override<'a>(lint: &Lint<'a>, policy: &Object<'a>, asking: &[Object<'a>]) {
+    // By labels, routes of tomorrow are meant, too.
+    let selected = policy.spec().at("target_selectors").items();
+    let kinds = selected.iter().filter_map(|selector| selector.at("kind").text());
+    let of_a_route = kinds.chain(policy.targets().iter().map(|target| target.kind)).any(|kind| kind.ends_with("Route"));
+    let instead = asking.iter().flat_map(|policy| lint.targets(policy)).any(|target| target.kind == "Gateway");
     let merged = policy.spec().at("merge_type").exists();
     if of_a_route && instead && !merged && !guarded(lint, policy.namespace()) {
         let spec = policy.spec();
@@ -138,7 +140,9 @@ fn lint_backend<'a>(lint: &Lint<'a>, policy: &Object<'a>, backend: &Node<'a>) {
     let name = backend.at("name").text().unwrap_or_default();
     let namespace = backend.at("namespace").text().unwrap_or(policy.namespace());
     let kind = backend.at("kind").text().unwrap_or("Service");
-    let by_policy = lint.objects("BackendTLSPolicy").iter().any(|tls| tls.targets().contains(&(kind, namespace, name)));
+    let by_policy = lint.objects("BackendTLSPolicy").iter().any(|tls| {
+        tls.targets().iter().any(|target| (target.kind, target.namespace, target.name) == (kind, namespace, name))
+    });
     if kind != "Backend" {
         if !by_policy {
             lint.found(Rule::ClusterPlaintext, backend, format_args!("no `BackendTLSPolicy` is about `{name}`"));

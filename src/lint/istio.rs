@@ -126,7 +126,9 @@ fn takes_everything(rule: &Node<'_>) -> bool {
 /// Whether what hopgate has not allowed is refused for every pod that `object` is about.
 pub(super) fn guarded(lint: &Lint<'_>, object: &Object<'_>) -> bool {
     lint.objects("AuthorizationPolicy").iter().any(|policy| {
+        let dry = policy.root.down("metadata.annotations").key("istio.io/dry-run").text() == Some("true");
         action(policy) == Some("DENY")
+            && !dry
             && policy.covers(object)
             && policy.spec().at("rules").items().iter().any(is_guard)
     })

@@ -15,7 +15,22 @@ pub(super) struct Object<'a> {
     pub(super) root: Node<'a>,
 }
 
+/// An object, or a part of it, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Target<'a> {
+    pub(super) kind: &'a str,
+    pub(super) namespace: &'a str,
+    pub(super) name: &'a str,
+    /// A listener of a gateway, a rule of a route, or a port.
+    pub(super) section: Option<&'a str>,
+}
+
 impl<'a> Object<'a> {
+    /// As a whole.
+    pub(super) fn itself(&self) -> Target<'a> {
+        Target { kind: self.kind, namespace: self.namespace(), name: self.name(), section: None }
+    }
+
     pub(super) fn spec(&self) -> Node<'a> {
         self.root.key("spec")
     }
@@ -36,20 +51,19 @@ impl<'a> Object<'a> {
         labels.filter_map(|(name, value)| Some((name, value.text()?))).collect()
     }
 
-    /// What it is about by name: kind, namespace and name of each.
-    pub(super) fn targets(&self) -> Vec<(&'a str, &'a str, &'a str)> {
+    /// What it is about by name.
+    pub(super) fn targets(&self) -> Vec<Target<'a>> {
         let spec = self.spec();
         let listed = spec.at("target_refs").items();
         let one = Some(spec.at("target_ref")).filter(Node::exists);
         let named = |node: &Node<'a>, field: &str| node.at(field).text();
-        listed
-            .into_iter()
-            .chain(one)
-            .map(|target| {
-                let namespace = named(&target, "namespace").unwrap_or(self.namespace());
-                (named(&target, "kind").unwrap_or_default(), namespace, named(&target, "name").unwrap_or_default())
-            })
-            .collect()
+        let target = |node: Node<'a>| Target {
+            kind: named(&node, "kind").unwrap_or_default(),
+            namespace: named(&node, "namespace").unwrap_or(self.namespace()),
+            name: named(&node, "name").unwrap_or_default(),
+            section: named(&node, "section_name"),
+        };
+        listed.into_iter().chain(one).map(target).collect()
     }
 
     /// Whether it holds for every pod that `other` is about.
@@ -78,6 +92,22 @@ impl<'a> Lint<'a> {
     pub(super) fn may_be_hopgate(&self, name: &str) -> bool {
         let clusters = &self.options.clusters;
         clusters.is_empty() || clusters.iter().any(|cluster| cluster == name)
+    }
+
+    /// What `object` is about, by name and by labels.
+    pub(super) fn targets(&self, object: &Object<'a>) -> Vec<Target<'a>> {
+        let mut targets = object.targets();
+        for selector in object.spec().at("target_selectors").items() {
+            let kind = selector.at("kind").text().unwrap_or_default();
+            let wanted = selector.at("match_labels").members();
+            let selected = self.objects(kind).into_iter().filter(|found| {
+                let labels = found.root.down("metadata.labels");
+                let has = |(name, value): &(&str, Node<'a>)| labels.key(name).text() == value.text();
+                found.namespace() == object.namespace() && wanted.iter().all(has)
+            });
+            targets.extend(selected.map(|found| found.itself()));
+        }
+        targets
     }
 
     /// Objects without a say are no matter where others have one.

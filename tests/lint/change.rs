@@ -56,12 +56,16 @@ pub(crate) fn object(
     broken(rule, base, vec![(pointer(base, of, field), to)], path)
 }
 
-/// Where `field` of the object is in the list of all.
+/// Where `field` of the object is in the list of all; `../` leads out of its `spec`.
 pub(crate) fn pointer(base: Base, (kind, name): (&str, &str), field: &str) -> String {
     let list = base.value();
     let mut items = list["items"].as_array().unwrap().iter();
     let named = |item: &Value| item["kind"] == kind && item.pointer("/metadata/name").is_none_or(|found| found == name);
-    format!("/items/{}/spec/{field}", items.position(named).unwrap_or_else(|| panic!("no {kind} {name}")))
+    let at = items.position(named).unwrap_or_else(|| panic!("no {kind} {name}"));
+    match field.strip_prefix("../") {
+        Some(outside) => format!("/items/{at}/{outside}"),
+        None => format!("/items/{at}/spec/{field}"),
+    }
 }
 
 /// A change of the filter's settings.

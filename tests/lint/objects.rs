@@ -123,6 +123,7 @@ fn a_guard_of_other_pods_guards_nothing() {
         (Base::Istio, guard, "selector", Value::Null, true),
         (Base::Istio, guard, "rules/0/to", json!([{ "operation": { "notPorts": ["9100"] } }]), true),
         (Base::Istio, guard, "rules/0/to", json!([{ "operation": { "notPaths": ["/open"] } }]), false),
+        (Base::Istio, guard, "../metadata/annotations", json!({ "istio.io/dry-run": "true" }), false),
         (Base::Istio, guard, "rules/0/when/0/notValues", json!(["allow", "deny"]), false),
         (Base::Istio, guard, "rules/0/when/0/key", json!("request.headers[x-hopgate-decision-id]"), false),
         (Base::IstioShared, ("EnvoyFilter", "hopgate"), "workloadSelector", Value::Null, true),
@@ -152,6 +153,15 @@ fn what_envoy_gateway_is_told_is_held_to_the_same_rules() {
         (policy, "extAuth/bodyToExtAuth/maxRequestBytes", json!(100_000), vec!["body-limit-large"]),
         (policy, "extAuth/grpc/backendRefs/0/name", json!("nobody"), vec!["cluster-missing"]),
         (policy, "targetRefs/0/name", json!("other"), vec!["authz-missing"]),
+        (policy, "targetRefs/0/sectionName", json!("https"), vec!["authz-missing"]),
+        (policy, "targetRefs", json!([{ "kind": "HTTPRoute", "name": "invoices" }]), vec![]),
+        (
+            policy,
+            "targetRefs",
+            json!([{ "kind": "HTTPRoute", "name": "invoices", "sectionName": "rule" }]),
+            vec!["authz-missing"],
+        ),
+        (policy, "targetRefs", Value::Null, vec!["authz-missing"]),
         (
             ("Backend", "hopgate"),
             "endpoints/0",
@@ -187,7 +197,21 @@ fn what_envoy_gateway_is_told_is_held_to_the_same_rules() {
     assert_eq!(broken(Base::EnvoyGatewayShared, tls, "targetRefs/0/name", json!("other")), ["cluster-plaintext"]);
 }
 
-/// The guard refuses what the override leaves out.
+#[test]
+fn a_policy_may_find_its_gateway_by_labels() {
+    for (label, rules) in [("edge", vec![]), ("other", vec!["authz-missing"])] {
+        let mut value = Base::EnvoyGateway.value();
+        let gateway = pointer(Base::EnvoyGateway, ("Gateway", "edge"), "../metadata/labels");
+        set(&mut value, &gateway, json!({ "tier": "edge" }));
+        let policy = ("SecurityPolicy", "hopgate");
+        set(&mut value, &pointer(Base::EnvoyGateway, policy, "targetRefs"), Value::Null);
+        let selectors = json!([{ "kind": "Gateway", "matchLabels": { "tier": label } }]);
+        set(&mut value, &pointer(Base::EnvoyGateway, policy, "targetSelectors"), selectors);
+        let found: Vec<_> = lint(&value).findings.iter().map(|finding| finding.rule.id()).collect();
+        assert_eq!(found, rules, "{label}");
+    }
+}
+
 #[test]
 fn a_route_that_speaks_tcp_is_not_checked() {
     let mut value = Base::EnvoyGateway.value();
