@@ -81,6 +81,21 @@ fn run(command: &mut Command) -> String {
     said(&output.stdout)
 }
 
+/// What `values.yaml` says is where the chart of Envoy Gateway hands it to Envoy Gateway.
+#[test]
+fn the_values_of_envoy_gateways_chart_turn_its_extensions_on() {
+    let chart = testbed::crds().unwrap().join("gateway-helm");
+    let rendered = run(program("helm").arg("template").arg("eg").arg(chart).args([
+        "--values",
+        "k8s/envoy-gateway/values.yaml",
+        "--show-only",
+        "templates/envoy-gateway-config.yaml",
+    ]));
+    let map: Value = serde_saphyr::from_multiple(&rendered).unwrap().remove(0);
+    let config: Value = serde_saphyr::from_str(map["data"]["envoy-gateway.yaml"].as_str().unwrap()).unwrap();
+    assert_eq!(config["extensionApis"], json!({ "enableBackend": true, "enableEnvoyPatchPolicy": true }));
+}
+
 #[test]
 fn hopgate_in_the_gateways_pods_is_restricted_and_starts_first() {
     let spec = &patch()["spec"]["template"]["spec"];
