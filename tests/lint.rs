@@ -24,8 +24,8 @@ mod lint {
     mod gateway;
     mod hidden;
     mod levels;
-    mod passes;
     mod objects;
+    mod passes;
     mod sample;
     mod shapes;
     mod surroundings;

@@ -12,8 +12,16 @@ use super::rules::Rule;
 /// No body of a refusal is longer.
 const REFUSAL_BYTES: u64 = 4096;
 
-/// `certificates`: callers show them on this listener.
-pub(super) fn lint<'a>(lint: &Lint<'a>, filter: &Filter<'a>, certificates: bool) {
+/// What stands around the filter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Around {
+    /// Callers show certificates on this listener.
+    pub(super) certificates: bool,
+    /// Behind it, whatever hopgate has not allowed is refused.
+    pub(super) guarded: bool,
+}
+
+pub(super) fn lint<'a>(lint: &Lint<'a>, filter: &Filter<'a>, around: Around) {
     if filter.conditional {
         lint.found(
             Rule::AuthzConditional,
@@ -29,28 +37,28 @@ pub(super) fn lint<'a>(lint: &Lint<'a>, filter: &Filter<'a>, certificates: bool)
         lint.found(Rule::AuthzOptional, &optional, "found `true`");
     }
     if filter.known {
-        lint_settings(lint, &filter.config, certificates);
+        lint_settings(lint, &filter.config, around);
     }
-    lint_until_discovered(lint, filter, certificates);
+    lint_until_discovered(lint, filter, around);
 }
 
 /// What runs until a discovered filter has its settings.
-fn lint_until_discovered<'a>(lint: &Lint<'a>, filter: &Filter<'a>, certificates: bool) {
+fn lint_until_discovered<'a>(lint: &Lint<'a>, filter: &Filter<'a>, around: Around) {
     let default = filter.entry.at("config_discovery").at("default_config");
     if !default.exists() {
         return;
     }
     let message = default.message();
     if message.kind == filter.kind {
-        lint_settings(lint, &message.fields, certificates);
+        lint_settings(lint, &message.fields, around);
     } else {
         lint.found(Rule::AuthzConditional, &default, "another filter runs until this one is discovered");
     }
 }
 
-fn lint_settings<'a>(lint: &Lint<'a>, config: &Node<'a>, certificates: bool) {
-    lint_switches(lint, config, certificates);
-    lint_turned_off(lint, config);
+fn lint_settings<'a>(lint: &Lint<'a>, config: &Node<'a>, around: Around) {
+    lint_switches(lint, config, around.certificates);
+    lint_turned_off(lint, config, around.guarded);
     let status = config.at("status_on_error");
     lint_status(lint, &status.at("code"), &status);
     let version = config.at("transport_api_version");
@@ -113,11 +121,14 @@ fn lint_switches(lint: &Lint<'_>, config: &Node<'_>, certificates: bool) {
 }
 
 /// What takes calls out of the filter. Where those are then refused, that is a switch, too, and both can be turned.
-fn lint_turned_off<'a>(lint: &Lint<'a>, config: &Node<'a>) {
+fn lint_turned_off<'a>(lint: &Lint<'a>, config: &Node<'a>, guarded: bool) {
     let deny = config.at("deny_at_disable");
     let enabled = config.at("filter_enabled");
     let key = |flag: &Node<'a>| flag.at("runtime_key").text().filter(|key| !key.is_empty());
     lint.runtime_keys.borrow_mut().extend([&deny, &enabled].into_iter().filter_map(key));
+    if guarded {
+        return;
+    }
     let refused = deny.at("default_value").on();
     let metadata = config.at("filter_enabled_metadata");
     if metadata.exists() {

@@ -1,7 +1,7 @@
 //! Istio's `EnvoyFilter`: patches of what its control plane sends.
 
 use super::Lint;
-use super::authz;
+use super::authz::{self, Around};
 use super::filters::{EXT_AUTHZ, Filter};
 use super::guard::METADATA;
 use super::istio::{guarded, merges_slashes};
@@ -101,7 +101,8 @@ fn lint_inserted<'a>(lint: &Lint<'a>, object: &Object<'a>, patch: &Patch<'a>, co
     if !filter.asks_hopgate(lint) {
         return;
     }
-    authz::lint(lint, &filter, true);
+    let guarded = guarded(lint, object);
+    authz::lint(lint, &filter, Around { certificates: true, guarded });
     let operation = patch.entry.down("patch.operation");
     let last = patch.matched().is_none_or(|name| name == "envoy.filters.http.router");
     if patch.operation == "ADD" || patch.operation == "INSERT_AFTER" && last {
@@ -111,7 +112,7 @@ fn lint_inserted<'a>(lint: &Lint<'a>, object: &Object<'a>, patch: &Patch<'a>, co
     if !matches!(context.text(), Some("SIDECAR_INBOUND" | "GATEWAY")) {
         lint.found(Rule::FilterOutbound, &context, format_args!("found {}", context.shown()));
     }
-    if !guarded(lint, object) {
+    if !guarded {
         lint.found(Rule::GuardMissing, &patch.value, "no `AuthorizationPolicy` refuses what hopgate has not allowed");
     }
     Patches::of(lint, object).lint_manager(lint, &patch.value, merges_slashes(lint));

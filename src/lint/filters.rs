@@ -1,6 +1,7 @@
 //! A chain of filters as Envoy runs it, and what stands before and behind hopgate in it.
 
 use super::Lint;
+use super::guard;
 use super::headers;
 use super::node::{Message, Node};
 use super::rules::Rule;
@@ -122,6 +123,12 @@ impl<'a> Guarded<'a> {
     /// The filters that ask hopgate, of which there is at least one.
     pub(super) fn asking(&self) -> impl Iterator<Item = &Filter<'a>> {
         self.asking.iter().filter_map(|at| self.chain.get(*at))
+    }
+
+    /// Whether nothing gets to the end of it that hopgate has not allowed.
+    pub(super) fn refuses_unmarked(&self) -> bool {
+        let behind = self.asking.last().map_or(0, |last| last.saturating_add(1));
+        self.chain.iter().skip(behind).any(guard::refuses_unmarked)
     }
 
     pub(super) fn has(&self, name: &str) -> bool {

@@ -9,7 +9,8 @@ pub(super) const METADATA: &str = "envoy.filters.http.ext_authz";
 
 /// Whether nothing passes this filter without hopgate's mark.
 pub(super) fn refuses_unmarked(filter: &Filter<'_>) -> bool {
-    filter.is("rbac") && rules_refuse_unmarked(&filter.config.at("rules"))
+    let always = !filter.conditional && !filter.off_by_default() && filter.known;
+    always && filter.is("rbac") && rules_refuse_unmarked(&filter.config.at("rules"))
 }
 
 pub(super) fn rules_refuse_unmarked(rules: &Node<'_>) -> bool {

@@ -1,7 +1,7 @@
 //! HTTP connection managers: whether hopgate is asked, and which path and which caller it gets to see.
 
 use super::Lint;
-use super::authz;
+use super::authz::{self, Around};
 use super::filters::{self, Filter, Guarded};
 use super::headers;
 use super::kinds;
@@ -33,8 +33,9 @@ pub(super) fn lint<'a>(lint: &Lint<'a>, seat: &Seat<'a>, manager: &Node<'a>) {
         lint.found(Rule::AuthzTwice, &filter.entry, format_args!("`{}` is one more `ext_authz` filter", filter.name));
     }
     let certificates = tls::lint_inbound(lint, seat);
+    let around = Around { certificates, guarded: chain.refuses_unmarked() };
     for filter in chain.asking() {
-        authz::lint(lint, filter, certificates);
+        authz::lint(lint, filter, around);
     }
     lint_paths(lint, manager);
     lint_client_certificates(lint, manager);
@@ -157,7 +158,7 @@ fn lint_upgrades<'a>(lint: &Lint<'a>, manager: &Node<'a>) {
         }
         route::lint_upgrade(lint, &upgrade);
         for filter in chain.iter().filter(|filter| filter.asks_hopgate(lint)) {
-            authz::lint(lint, filter, false);
+            authz::lint(lint, filter, Around { certificates: false, guarded: false });
         }
     }
 }

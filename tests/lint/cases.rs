@@ -4,7 +4,8 @@ use hopgate::lint::Options;
 use serde_json::{Value, json};
 
 use super::change::{
-    Broken, authz, broken, entry, filter, lua, manager, matched, object, off, per_route, pointer, route, share, with_filter,
+    Broken, authz, broken, entry, filter, lua, manager, matched, object, off, per_route, pointer, route, share,
+    with_filter,
 };
 use super::sample::{AUTHZ, Base, MANAGER, ROUTE};
 use super::surroundings::{the_cluster_and_envoy_itself, the_connection_manager, the_listener, the_routes};
