@@ -1,15 +1,20 @@
 #!/bin/sh
 # Puts the definitions of what `k8s/istio` and `k8s/envoy-gateway` hold into .local/crds of the workspace: the
-# CustomResourceDefinitions of Istio, Gateway API and Envoy Gateway, and the protobuf files of Istio's mesh configuration.
+# CustomResourceDefinitions of Istio, Gateway API and Envoy Gateway, the protobuf files of Istio's mesh configuration, and Envoy
+# Gateway's Helm chart.
 #
 # They come out of Go modules, whose sums are pinned below. Nothing of them is compiled.
 set -eu
 
 workspace=$(cd "$(dirname "$0")/.." && pwd)
 crds="$workspace/.local/crds"
-version=istio-1.32.0-gateway-1.9.1
+version=istio-1.32.0-gateway-helm-1.9.1
 if [ -d "$crds/$version" ]; then
   exit 0
+fi
+if ! command -v go >/dev/null; then
+  echo "fetch-crds: Go is needed, whose modules these are" >&2
+  exit 1
 fi
 mkdir -p "$crds"
 work=$(mktemp -d "$crds/fetch.XXXXXX")
@@ -35,6 +40,10 @@ cp "$gateway/charts/gateway-helm/charts/crds/crds/gatewayapi-crds.yaml" "$work/f
 cp "$gateway"/charts/gateway-helm/charts/crds/crds/generated/*.yaml "$work/files/"
 (cd "$istio" && find mesh networking type -name '*.proto' -exec cp --parents {} "$work/files/proto" \;)
 if [ -d "$istio/common-protos" ]; then cp -r "$istio/common-protos/." "$work/files/proto/"; fi
+cp -r "$gateway/charts/gateway-helm" "$work/files/"
 chmod -R u+w "$work/files"
+# A release fills these in.
+sed 's/\${GatewayImagePullPolicy}/IfNotPresent/; s/\${GatewayImage}/example.com\/gateway:v1.9.1/' \
+  "$work/files/gateway-helm/values.tmpl.yaml" >"$work/files/gateway-helm/values.yaml"
 # Another run may have been faster; its files are the same.
 mv -T "$work/files" "$crds/$version" 2>/dev/null || [ -d "$crds/$version" ]

@@ -24,6 +24,7 @@ mod lint {
     mod gateway;
     mod hidden;
     mod levels;
+    mod objects;
     mod passes;
     mod sample;
     mod shapes;

@@ -17,8 +17,13 @@ mod wiring {
     mod agentgateway;
     mod caller;
     mod dump;
+    mod envoy_gateway;
+    mod istio;
+    mod lint;
     mod manifests;
     mod mesh_config;
-    mod running;
+    mod pods;
+    mod rules;
     mod schema;
+    mod stage;
 }

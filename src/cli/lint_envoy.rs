@@ -80,11 +80,13 @@ fn text(report: &Report) -> std::io::Result<()> {
     }
     let [errors, warnings, notes] = [Severity::Error, Severity::Warning, Severity::Note].map(|of| report.count(of));
     let faults = if report.faults.is_empty() { String::new() } else { format!("{} fault(s), ", report.faults.len()) };
-    let managers = report.managers;
-    writeln!(
-        out,
-        "{faults}{errors} error(s), {warnings} warning(s), {notes} note(s) in {managers} HTTP connection manager(s)"
-    )
+    let counts = format!("{faults}{errors} error(s), {warnings} warning(s), {notes} note(s)");
+    let (managers, objects) = (report.managers, report.objects);
+    match (managers, objects) {
+        (0, 1..) => writeln!(out, "{counts} in {objects} object(s)"),
+        (_, 0) => writeln!(out, "{counts} in {managers} HTTP connection manager(s)"),
+        (_, _) => writeln!(out, "{counts} in {managers} HTTP connection manager(s) and {objects} object(s)"),
+    }
 }
 
 #[derive(Serialize)]

@@ -12,8 +12,16 @@ use super::rules::Rule;
 /// No body of a refusal is longer.
 const REFUSAL_BYTES: u64 = 4096;
 
-/// `certificates`: callers show them on this listener.
-pub(super) fn lint<'a>(lint: &Lint<'a>, filter: &Filter<'a>, certificates: bool) {
+/// What stands around the filter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Around {
+    /// Callers show certificates on this listener.
+    pub(super) certificates: bool,
+    /// Behind it, whatever hopgate has not allowed is refused.
+    pub(super) guarded: bool,
+}
+
+pub(super) fn lint<'a>(lint: &Lint<'a>, filter: &Filter<'a>, around: Around) {
     if filter.conditional {
         lint.found(
             Rule::AuthzConditional,
@@ -29,29 +37,30 @@ pub(super) fn lint<'a>(lint: &Lint<'a>, filter: &Filter<'a>, certificates: bool)
         lint.found(Rule::AuthzOptional, &optional, "found `true`");
     }
     if filter.known {
-        lint_settings(lint, &filter.config, certificates);
+        lint_settings(lint, &filter.config, around);
     }
-    lint_until_discovered(lint, filter, certificates);
+    lint_until_discovered(lint, filter, around);
 }
 
 /// What runs until a discovered filter has its settings.
-fn lint_until_discovered<'a>(lint: &Lint<'a>, filter: &Filter<'a>, certificates: bool) {
+fn lint_until_discovered<'a>(lint: &Lint<'a>, filter: &Filter<'a>, around: Around) {
     let default = filter.entry.at("config_discovery").at("default_config");
     if !default.exists() {
         return;
     }
     let message = default.message();
     if message.kind == filter.kind {
-        lint_settings(lint, &message.fields, certificates);
+        lint_settings(lint, &message.fields, around);
     } else {
         lint.found(Rule::AuthzConditional, &default, "another filter runs until this one is discovered");
     }
 }
 
-fn lint_settings<'a>(lint: &Lint<'a>, config: &Node<'a>, certificates: bool) {
-    lint_switches(lint, config, certificates);
-    lint_turned_off(lint, config);
-    lint_status(lint, &config.at("status_on_error"));
+fn lint_settings<'a>(lint: &Lint<'a>, config: &Node<'a>, around: Around) {
+    lint_switches(lint, config, around.certificates);
+    lint_turned_off(lint, config, around.guarded);
+    let status = config.at("status_on_error");
+    lint_status(lint, &status.at("code"), &status);
     let version = config.at("transport_api_version");
     if version.choice(&["AUTO", "V2", "V3"]) != Some("V3") {
         lint.found(Rule::TransportNotV3, &version, format_args!("found {}", version.shown()));
@@ -65,17 +74,40 @@ fn lint_settings<'a>(lint: &Lint<'a>, config: &Node<'a>, certificates: bool) {
     headers::lint(lint, config);
 }
 
+/// Settings that are merged into a filter which has others, too: what is not there is no matter.
+pub(super) fn lint_merged(lint: &Lint<'_>, config: &Node<'_>) {
+    for (field, wanted, rule) in MUST_BE {
+        let switch = config.at(field);
+        if switch.switch().is_some_and(|found| found != wanted) {
+            lint.found(rule, &switch, format_args!("found {}", switch.shown()));
+        }
+    }
+    let status = config.down("status_on_error.code");
+    if status.exists() {
+        lint_status(lint, &status, &status);
+    }
+    let partial = config.down("with_request_body.allow_partial_message");
+    if partial.on() {
+        lint.found(Rule::PartialBody, &partial, "found `true`");
+    }
+    let allowed = config.at("allowed_headers");
+    if allowed.exists() || config.at("disallowed_headers").exists() {
+        headers::lint(lint, config);
+    }
+}
+
+const MUST_BE: [(&str, bool, Rule); 7] = [
+    ("failure_mode_allow", false, Rule::FailureModeAllow),
+    ("shadow_mode", false, Rule::AuthzShadow),
+    ("clear_route_cache", false, Rule::ClearRouteCache),
+    ("validate_mutations", true, Rule::ValidateMutationsOff),
+    ("encode_raw_headers", true, Rule::RawHeadersOff),
+    ("include_peer_certificate", true, Rule::PeerCertificateOff),
+    ("include_tls_session", true, Rule::TlsSessionOff),
+];
+
 fn lint_switches(lint: &Lint<'_>, config: &Node<'_>, certificates: bool) {
-    let must_be = [
-        ("failure_mode_allow", false, Rule::FailureModeAllow),
-        ("shadow_mode", false, Rule::AuthzShadow),
-        ("clear_route_cache", false, Rule::ClearRouteCache),
-        ("validate_mutations", true, Rule::ValidateMutationsOff),
-        ("encode_raw_headers", true, Rule::RawHeadersOff),
-        ("include_peer_certificate", true, Rule::PeerCertificateOff),
-        ("include_tls_session", true, Rule::TlsSessionOff),
-    ];
-    for (field, wanted, rule) in must_be {
+    for (field, wanted, rule) in MUST_BE {
         let switch = config.at(field);
         let about_tls = matches!(rule, Rule::PeerCertificateOff | Rule::TlsSessionOff);
         if switch.on() != wanted && (certificates || !about_tls) {
@@ -89,11 +121,14 @@ fn lint_switches(lint: &Lint<'_>, config: &Node<'_>, certificates: bool) {
 }
 
 /// What takes calls out of the filter. Where those are then refused, that is a switch, too, and both can be turned.
-fn lint_turned_off<'a>(lint: &Lint<'a>, config: &Node<'a>) {
+fn lint_turned_off<'a>(lint: &Lint<'a>, config: &Node<'a>, guarded: bool) {
     let deny = config.at("deny_at_disable");
     let enabled = config.at("filter_enabled");
     let key = |flag: &Node<'a>| flag.at("runtime_key").text().filter(|key| !key.is_empty());
     lint.runtime_keys.borrow_mut().extend([&deny, &enabled].into_iter().filter_map(key));
+    if guarded {
+        return;
+    }
     let refused = deny.at("default_value").on();
     let metadata = config.at("filter_enabled_metadata");
     if metadata.exists() {
@@ -117,8 +152,8 @@ fn lint_turned_off<'a>(lint: &Lint<'a>, config: &Node<'a>) {
     }
 }
 
-fn lint_status(lint: &Lint<'_>, status: &Node<'_>) {
-    let code = status.at("code");
+/// `code`: what is answered for a call that could not be checked; where nothing is there, it is missing at `place`.
+pub(super) fn lint_status(lint: &Lint<'_>, code: &Node<'_>, place: &Node<'_>) {
     let success = [
         "OK",
         "Created",
@@ -132,9 +167,9 @@ fn lint_status(lint: &Lint<'_>, status: &Node<'_>) {
         "IMUsed",
     ];
     match code.word() {
-        None => lint.found(Rule::StatusOnErrorUnset, status, "found nothing"),
+        None => lint.found(Rule::StatusOnErrorUnset, place, "found nothing"),
         Some(word) if success.contains(&&*word) || word.len() == 3 && word.starts_with('2') => {
-            lint.found(Rule::StatusOnErrorSuccess, &code, format_args!("found {}", code.shown()));
+            lint.found(Rule::StatusOnErrorSuccess, code, format_args!("found {}", code.shown()));
         }
         Some(_) => {}
     }
@@ -158,14 +193,16 @@ fn lint_service<'a>(lint: &Lint<'a>, config: &Node<'a>) {
         None if google.exists() => {}
         None => lint.found(Rule::ClusterMissing, &service, "no server is named"),
     }
-    lint_timeout(lint, &service.at("timeout"));
+    let timeout = service.at("timeout");
+    lint_timeout(lint, &timeout, timeout.duration());
     for retry in [service.at("retry_policy"), envoy.at("retry_policy")].iter().filter(|retry| retry.exists()) {
         lint.found(Rule::CheckRetried, retry, "a check is asked again");
     }
 }
 
-fn lint_timeout(lint: &Lint<'_>, timeout: &Node<'_>) {
-    let rule = match timeout.duration() {
+/// `waits`: how long Envoy waits by what stands at `timeout`; none where nothing does.
+pub(super) fn lint_timeout(lint: &Lint<'_>, timeout: &Node<'_>, waits: Option<Duration>) {
+    let rule = match waits {
         None => Rule::TimeoutUnset,
         Some(Duration::ZERO) => Rule::TimeoutNone,
         Some(short) if short <= Duration::from_millis(100) => Rule::TimeoutShort,

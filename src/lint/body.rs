@@ -44,7 +44,7 @@ pub(super) fn handed_over<'a>(filter: &Filter<'a>, check_settings: &[Node<'a>]) 
     in_route || filter.config.at("with_request_body").exists()
 }
 
-fn lint_size(lint: &Lint<'_>, settings: &Node<'_>) {
+pub(super) fn lint_size(lint: &Lint<'_>, settings: &Node<'_>) {
     let partial = settings.at("allow_partial_message");
     if partial.on() {
         lint.found(Rule::PartialBody, &partial, "found `true`");

@@ -30,7 +30,8 @@ impl<'a> Lint<'a> {
         let admins: Vec<_> =
             self.sources.bootstraps.iter().map(|bootstrap| bootstrap.at("admin").at("address")).collect();
         let clusters = self.clusters(name, near);
-        clusters.iter().flat_map(cluster::addresses).any(|endpoint| admins.iter().any(|admin| same(admin, &endpoint)))
+        let endpoints = clusters.iter().flat_map(|cluster| cluster::addresses(self, cluster));
+        endpoints.into_iter().any(|endpoint| admins.iter().any(|admin| same(admin, &endpoint)))
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn lint_asked(lint: &Lint<'_>) {
 }
 
 fn lint_one<'a>(lint: &Lint<'a>, cluster: &Node<'a>) {
-    let sockets = sockets(cluster);
+    let sockets = sockets(lint, cluster);
     let tls = sockets.iter().all(|socket| tls::context(socket).is_some());
     lint_protocol(lint, cluster, tls);
     for filter in filters::chain(lint, &options(cluster).at("http_filters")) {
@@ -48,7 +48,7 @@ fn lint_one<'a>(lint: &Lint<'a>, cluster: &Node<'a>) {
         lint.found(Rule::ClusterByCaller, &at, "it has no endpoints of its own");
         return;
     }
-    let addresses = addresses(cluster);
+    let addresses = addresses(lint, cluster);
     for pipe in addresses.iter().map(|address| address.down("pipe.path")) {
         if pipe.text().is_some_and(|path| path.starts_with('@')) {
             lint.found(Rule::ClusterAbstractSocket, &pipe, format_args!("found {}", pipe.shown()));
@@ -62,15 +62,25 @@ fn lint_one<'a>(lint: &Lint<'a>, cluster: &Node<'a>) {
 }
 
 /// Where connections to the endpoints are made secure: one socket for all, or one for those that match.
-fn sockets<'a>(cluster: &Node<'a>) -> Vec<Node<'a>> {
-    let matches = cluster.at("transport_socket_matches").items().into_iter();
-    let mut sockets: Vec<_> = matches.map(|entry| entry.at("transport_socket")).collect();
+fn sockets<'a>(lint: &Lint<'a>, cluster: &Node<'a>) -> Vec<Node<'a>> {
+    let choices = cluster.at("transport_socket_matches").items();
+    let mut sockets: Vec<_> = choices.iter().map(|choice| choice.at("transport_socket")).collect();
     let otherwise = cluster.at("transport_socket");
     // What matches nothing takes this one, which is plain text where it is not there.
-    if otherwise.exists() || sockets.is_empty() {
+    let endpoints = endpoints(lint, cluster);
+    let matched = |endpoint: &Node<'a>| choices.iter().any(|choice| matches(choice, endpoint));
+    let all_matched = !endpoints.is_empty() && endpoints.iter().all(matched);
+    if sockets.is_empty() || otherwise.exists() && !all_matched {
         sockets.push(otherwise);
     }
     sockets
+}
+
+/// Whether an endpoint's own metadata picks this one of `transport_socket_matches`.
+fn matches<'a>(choice: &Node<'a>, endpoint: &Node<'a>) -> bool {
+    let own = endpoint.at("metadata").at("filter_metadata").key("envoy.transport_socket_match");
+    let wanted = choice.at("match").members();
+    wanted.iter().all(|(name, value)| value.text().is_some() && own.key(name).text() == value.text())
 }
 
 /// Whether the destination is what the caller wrote into the call.
@@ -79,11 +89,19 @@ pub(super) fn follows_the_call(cluster: &Node<'_>) -> bool {
     by_host || cluster.at("original_dst_lb_config").at("use_http_header").on()
 }
 
-/// The addresses of a cluster's own endpoints.
-pub(super) fn addresses<'a>(cluster: &Node<'a>) -> Vec<Node<'a>> {
-    let localities = cluster.at("load_assignment").at("endpoints").items().into_iter();
-    let entries = localities.flat_map(|locality| locality.at("lb_endpoints").items());
-    entries.map(|entry| entry.at("endpoint").at("address")).collect()
+/// A cluster's endpoints: its own, or those that a control plane sent and that were shown.
+fn endpoints<'a>(lint: &Lint<'a>, cluster: &Node<'a>) -> Vec<Node<'a>> {
+    let own = cluster.at("load_assignment");
+    let asked = cluster.down("eds_cluster_config.service_name");
+    let name = asked.text().or_else(|| cluster.at("name").text()).unwrap_or_default();
+    let sent = lint.sources.assignments.iter().filter(|sent| sent.at("cluster_name").text() == Some(name));
+    let assignments = if own.exists() { vec![own] } else { sent.cloned().collect() };
+    let localities = assignments.into_iter().flat_map(|assignment| assignment.at("endpoints").items());
+    localities.flat_map(|locality| locality.at("lb_endpoints").items()).collect()
+}
+
+pub(super) fn addresses<'a>(lint: &Lint<'a>, cluster: &Node<'a>) -> Vec<Node<'a>> {
+    endpoints(lint, cluster).iter().map(|entry| entry.at("endpoint").at("address")).collect()
 }
 
 /// Whether an endpoint is on this host; `localhost` may be a name here.

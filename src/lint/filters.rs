@@ -1,11 +1,12 @@
 //! A chain of filters as Envoy runs it, and what stands before and behind hopgate in it.
 
 use super::Lint;
+use super::guard;
 use super::headers;
 use super::node::{Message, Node};
 use super::rules::Rule;
 
-const EXT_AUTHZ: &str = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz";
+pub(super) const EXT_AUTHZ: &str = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz";
 const WITH_MATCHER: &str = "envoy.extensions.common.matching.v3.ExtensionWithMatcher";
 
 /// One filter of a chain.
@@ -32,6 +33,9 @@ impl<'a> Filter<'a> {
 
     /// `lua` of `envoy.extensions.filters.http.lua.v3.Lua`; empty where it is none of Envoy's filters.
     fn extension(&self) -> &'a str {
+        if ISTIO.contains(&self.kind) {
+            return "istio";
+        }
         let rest = self.kind.strip_prefix("envoy.extensions.filters.http.");
         let rest = rest.or_else(|| self.kind.strip_prefix("envoy.extensions.filters.network."));
         rest.and_then(|rest| rest.split('.').next()).unwrap_or_default()
@@ -121,6 +125,12 @@ impl<'a> Guarded<'a> {
         self.asking.iter().filter_map(|at| self.chain.get(*at))
     }
 
+    /// Whether nothing gets to the end of it that hopgate has not allowed.
+    pub(super) fn refuses_unmarked(&self) -> bool {
+        let behind = self.asking.last().map_or(0, |last| last.saturating_add(1));
+        self.chain.iter().skip(behind).any(guard::refuses_unmarked)
+    }
+
     pub(super) fn has(&self, name: &str) -> bool {
         self.chain.iter().any(|filter| filter.name == name)
     }
@@ -166,6 +176,14 @@ const CHANGING: [&str; 6] = [
     "transform",
 ];
 
+/// Istio's own, which report.
+const ISTIO: [&str; 4] = [
+    "io.istio.http.peer_metadata.Config",
+    "istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig",
+    "envoy.tcp.metadataexchange.config.MetadataExchange",
+    "stats.PluginConfig",
+];
+
 /// Those that are known to neither answer in hopgate's place nor change what it judged.
 const HARMLESS: &[&str] = &[
     "a2a",
@@ -204,6 +222,7 @@ const HARMLESS: &[&str] = &[
     "header_to_metadata",
     "health_check",
     "ip_tagging",
+    "istio",
     "json_to_metadata",
     "jwt_authn",
     "kill_request",

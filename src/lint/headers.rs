@@ -54,6 +54,16 @@ pub(super) fn lint(lint: &Lint<'_>, config: &Node<'_>) {
     }
 }
 
+/// A list of all the headers that hopgate is shown, by name.
+pub(super) fn lint_shown(lint: &Lint<'_>, names: &Node<'_>) {
+    let shown: Vec<_> = names.items().iter().filter_map(Node::text).map(str::to_ascii_lowercase).collect();
+    let needed = NEEDED.into_iter().chain(FORGED).chain(OVERRIDES);
+    let hidden: Vec<_> = needed.filter(|name| !shown.iter().any(|known| known == name)).collect();
+    if !hidden.is_empty() {
+        lint.found(Rule::AllowedHeadersHide, names, format_args!("it hides {}", listed(&hidden)));
+    }
+}
+
 /// Whether a header may be set and removed, in the order in which Envoy asks.
 fn may_change(rules: &Node<'_>, name: &str) -> bool {
     let disallowed = rules.at("disallow_expression");

@@ -21,7 +21,8 @@ pub(super) fn take<'a>(document: &'a Document, sources: &mut Sources<'a>) -> Res
     if taken {
         return Ok(());
     }
-    let expected = "an Envoy bootstrap, a config dump, a file of resources or a ConfigMap with one of them";
+    let expected =
+        "an Envoy bootstrap, a config dump, resources of Envoy, of Istio or of Envoy Gateway, or a ConfigMap with one";
     Err(document.fault("", format_args!("found {}, expected {expected}", described(&root))))
 }
 
@@ -67,10 +68,14 @@ const LISTENER: &str = "envoy.config.listener.v3.Listener";
 const ROUTES: &str = "envoy.config.route.v3.RouteConfiguration";
 const SCOPE: &str = "envoy.config.route.v3.ScopedRouteConfiguration";
 const CLUSTER: &str = "envoy.config.cluster.v3.Cluster";
+const ENDPOINTS: &str = "envoy.config.endpoint.v3.ClusterLoadAssignment";
 const EXTENSION: &str = "envoy.config.core.v3.TypedExtensionConfig";
 const SECRET: &str = "envoy.extensions.transport_sockets.tls.v3.Secret";
 const RESOURCE: &str = "envoy.service.discovery.v3.Resource";
 const RESOURCES: &str = "envoy.service.discovery.v3.DiscoveryResponse";
+/// Istio's mesh configuration, and the values of its Helm chart around one.
+const MESH: &str = "istio.mesh.v1alpha1.MeshConfig";
+const MESH_VALUES: &str = "values of istiod";
 const DUMP: &str = "envoy.admin.v3.ConfigDump";
 pub(super) const MANAGER: &str = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 
@@ -88,6 +93,9 @@ fn shape(node: &Node<'_>) -> &'static str {
         ("http_filters", MANAGER),
         ("load_assignment", CLUSTER),
         ("connect_timeout", CLUSTER),
+        ("mesh_config", MESH_VALUES),
+        ("extension_providers", MESH),
+        ("path_normalization", MESH),
     ];
     fields.into_iter().find(|(field, _)| node.at(field).exists()).map_or("", |(_, kind)| kind)
 }
@@ -100,9 +108,12 @@ fn resource<'a>(kind: &str, node: &Node<'a>, sources: &mut Sources<'a>) -> bool 
         ROUTES => sources.routes.push(node.clone()),
         SCOPE => sources.scopes.push(node.clone()),
         CLUSTER => sources.clusters.push(node.clone()),
+        ENDPOINTS => sources.assignments.push(node.clone()),
         EXTENSION => sources.extensions.push(node.clone()),
         SECRET => sources.secrets.push(node.clone()),
         MANAGER => sources.managers.push(node.clone()),
+        MESH => sources.meshes.push(node.clone()),
+        MESH_VALUES => sources.meshes.push(node.at("mesh_config")),
         RESOURCE => return any(&node.at("resource"), sources),
         RESOURCES => return node.at("resources").items().iter().all(|item| any(item, sources)),
         DUMP => dump(node, sources),
@@ -117,11 +128,7 @@ fn any<'a>(node: &Node<'a>, sources: &mut Sources<'a>) -> bool {
 }
 
 /// Types of resources that have no say in whether hopgate is asked.
-const KNOWN_TO_BE_NO_MATTER: [&str; 3] = [
-    "envoy.config.endpoint.v3.ClusterLoadAssignment",
-    "envoy.config.route.v3.VirtualHost",
-    "envoy.service.runtime.v3.Runtime",
-];
+const KNOWN_TO_BE_NO_MATTER: [&str; 2] = ["envoy.config.route.v3.VirtualHost", "envoy.service.runtime.v3.Runtime"];
 
 /// `/config_dump`: a list of dumps, each of one kind of resource, or of the resources themselves.
 fn dump<'a>(node: &Node<'a>, sources: &mut Sources<'a>) {
@@ -151,6 +158,9 @@ fn dump<'a>(node: &Node<'a>, sources: &mut Sources<'a>) {
             "ClustersConfigDump.StaticCluster" | "ClustersConfigDump.DynamicCluster" => {
                 dumped(&fields.at("cluster"), sources);
             }
+            "EndpointsConfigDump" => {
+                each(fields, &["static_endpoint_configs", "dynamic_endpoint_configs"], "endpoint_config", sources);
+            }
             "RoutesConfigDump" => {
                 each(fields, &["static_route_configs", "dynamic_route_configs"], "route_config", sources);
             }
@@ -168,7 +178,7 @@ fn dump<'a>(node: &Node<'a>, sources: &mut Sources<'a>) {
             }
             "EcdsConfigDump" => each(fields, &["ecds_filters"], "ecds_filter", sources),
             "EcdsConfigDump.EcdsFilterConfig" => dumped(&fields.at("ecds_filter"), sources),
-            // Endpoints, and whatever comes after Envoy 1.40: a manager in it is found by `manager::lint_unseen`.
+            // Whatever comes after Envoy 1.40: a manager in it is found by `manager::lint_unseen`.
             _ => dumped(part, sources),
         }
     }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::Lint;
 use super::filters::{self, Filter};
+use super::guard;
 use super::kinds;
 use super::manager;
 use super::node::Node;
@@ -72,7 +73,12 @@ fn lint_chain<'a>(lint: &Lint<'a>, seat: &Seat<'a>, chain: &Node<'a>) {
     }
     // Without any filter Envoy closes the connection.
     let Some(last) = filters.last().filter(|_| !speaks_http) else { return };
-    if last.is("direct_response") || last.is("echo") {
+    if last.is("direct_response") || last.is("echo") || filters.iter().any(guard::refuses_unmarked) {
+        return;
+    }
+    let cluster = last.config.at("cluster");
+    let led_to = cluster.text().map(|name| lint.clusters(name, &cluster)).unwrap_or_default();
+    if !led_to.is_empty() && led_to.iter().all(leads_nowhere) {
         return;
     }
     lint_bytes(lint, seat, chain, &format!("`{}` takes the connections of this chain", last.name));
@@ -89,6 +95,14 @@ fn lint_bytes<'a>(lint: &Lint<'a>, seat: &Seat<'a>, at: &Node<'a>, found: &str) 
     lint.found(rule, at, found);
 }
 
+/// Istio's `BlackHoleCluster`: there is nobody to connect to.
+fn leads_nowhere(cluster: &Node<'_>) -> bool {
+    let kinds = ["STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"];
+    matches!(cluster.at("type").choice(&kinds), None | Some("STATIC"))
+        && !cluster.at("cluster_type").exists()
+        && cluster.down("load_assignment.endpoints").items().is_empty()
+}
+
 fn manager_of<'a>(filter: &Filter<'a>) -> Option<Node<'a>> {
     if filter.kind == kinds::MANAGER {
         return Some(filter.config.clone());
@@ -103,9 +117,10 @@ fn reach(listener: &Node<'_>) -> Reach {
     }
     let more = listener.at("additional_addresses").items().into_iter().map(|entry| entry.at("address"));
     let mut addresses = std::iter::once(listener.at("address")).chain(more);
-    // Behind a listener that hands connections on by their first destination, none is bound here.
-    let sidecar_out = listener.at("bind_to_port").switch() == Some(false)
-        && listener.at("traffic_direction").text() == Some("OUTBOUND");
+    // The way out of a sidecar: connections are redirected to one listener, which hands them on by their first destination to
+    // those that are not bound. Whoever connects to it from elsewhere is led nowhere.
+    let redirected = listener.at("use_original_dst").on() || listener.at("bind_to_port").switch() == Some(false);
+    let sidecar_out = redirected && listener.at("traffic_direction").text() == Some("OUTBOUND");
     if sidecar_out || addresses.all(|address| is_local(&address)) { Reach::Local } else { Reach::Network }
 }
 

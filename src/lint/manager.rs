@@ -1,7 +1,7 @@
 //! HTTP connection managers: whether hopgate is asked, and which path and which caller it gets to see.
 
 use super::Lint;
-use super::authz;
+use super::authz::{self, Around};
 use super::filters::{self, Filter, Guarded};
 use super::headers;
 use super::kinds;
@@ -33,8 +33,9 @@ pub(super) fn lint<'a>(lint: &Lint<'a>, seat: &Seat<'a>, manager: &Node<'a>) {
         lint.found(Rule::AuthzTwice, &filter.entry, format_args!("`{}` is one more `ext_authz` filter", filter.name));
     }
     let certificates = tls::lint_inbound(lint, seat);
+    let around = Around { certificates, guarded: chain.refuses_unmarked() };
     for filter in chain.asking() {
-        authz::lint(lint, filter, certificates);
+        authz::lint(lint, filter, around);
     }
     lint_paths(lint, manager);
     lint_client_certificates(lint, manager);
@@ -56,6 +57,21 @@ fn lint_missing<'a>(lint: &Lint<'a>, seat: &Seat<'a>, manager: &Node<'a>, chain:
     lint.found(rule, &manager.at("http_filters"), found);
 }
 
+/// Settings that are merged into a manager which has others, too: what is not there is no matter.
+pub(super) fn lint_merged(lint: &Lint<'_>, manager: &Node<'_>) {
+    lint.patched.borrow_mut().extend(manager.id());
+    for (field, rule) in [("normalize_path", Rule::PathNotNormalized), ("merge_slashes", Rule::SlashesNotMerged)] {
+        let switch = manager.at(field);
+        if switch.switch() == Some(false) {
+            lint.found(rule, &switch, "found `false`");
+        }
+    }
+    if manager.at("path_with_escaped_slashes_action").exists() {
+        lint_escaped(lint, manager);
+    }
+    lint_client_certificates(lint, manager);
+}
+
 fn lint_paths(lint: &Lint<'_>, manager: &Node<'_>) {
     for (field, rule) in [("normalize_path", Rule::PathNotNormalized), ("merge_slashes", Rule::SlashesNotMerged)] {
         let switch = manager.at(field);
@@ -63,6 +79,14 @@ fn lint_paths(lint: &Lint<'_>, manager: &Node<'_>) {
             lint.found(rule, &switch, format_args!("found {}", switch.shown()));
         }
     }
+    lint_escaped(lint, manager);
+    let options = manager.at("path_normalization_options");
+    if options.exists() {
+        lint.found(Rule::PathViewsDiffer, &options, "the path is changed in two ways");
+    }
+}
+
+fn lint_escaped(lint: &Lint<'_>, manager: &Node<'_>) {
     let action = manager.at("path_with_escaped_slashes_action");
     let names = [
         "IMPLEMENTATION_SPECIFIC_DEFAULT",
@@ -73,10 +97,6 @@ fn lint_paths(lint: &Lint<'_>, manager: &Node<'_>) {
     ];
     if !matches!(action.choice(&names), Some("REJECT_REQUEST" | "UNESCAPE_AND_REDIRECT")) {
         lint.found(Rule::EscapedSlashes, &action, format_args!("found {}", action.shown()));
-    }
-    let options = manager.at("path_normalization_options");
-    if options.exists() {
-        lint.found(Rule::PathViewsDiffer, &options, "the path is changed in two ways");
     }
 }
 
@@ -138,7 +158,7 @@ fn lint_upgrades<'a>(lint: &Lint<'a>, manager: &Node<'a>) {
         }
         route::lint_upgrade(lint, &upgrade);
         for filter in chain.iter().filter(|filter| filter.asks_hopgate(lint)) {
-            authz::lint(lint, filter, false);
+            authz::lint(lint, filter, Around { certificates: false, guarded: false });
         }
     }
 }
@@ -146,13 +166,14 @@ fn lint_upgrades<'a>(lint: &Lint<'a>, manager: &Node<'a>) {
 /// Reports the managers that nobody came to, wherever they stand.
 pub(super) fn lint_unseen(lint: &Lint<'_>) {
     let copies: Vec<_> = lint.sources.copies.iter().filter_map(Node::id).collect();
+    let seen = |id| lint.managers.borrow().contains(&id) || lint.patched.borrow().contains(&id);
     for document in lint.documents {
         document.root().each(&mut |node| {
             if node.id().is_some_and(|id| copies.contains(&id)) || node.path().ends_with(".error_state") {
                 return false;
             }
             if let Some(message) = node.typed().filter(|message| message.kind == kinds::MANAGER)
-                && !message.fields.id().is_some_and(|id| lint.managers.borrow().contains(&id))
+                && !message.fields.id().is_some_and(seen)
             {
                 lint.use_of(node);
                 lint.found(Rule::ManagerUnseen, node, "an HTTP connection manager that belongs to no listener");

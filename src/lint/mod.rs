@@ -15,21 +15,27 @@ mod body;
 mod bootstrap;
 mod cluster;
 mod document;
+mod envoy_filter;
+mod envoy_gateway;
 mod filters;
 mod finding;
+mod guard;
 mod headers;
+mod istio;
 mod kinds;
 mod kubernetes;
 mod listener;
 mod manager;
 mod matcher;
 mod node;
+mod objects;
 mod per_route;
 mod route;
 mod routes;
 mod rules;
 mod sources;
 mod tls;
+mod traffic_policy;
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashSet};
@@ -71,6 +77,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// HTTP connection managers that were looked at.
     pub managers: usize,
+    /// Kubernetes objects, and mesh configurations, that have a say.
+    pub objects: usize,
 }
 
 impl Report {
@@ -102,6 +110,7 @@ pub fn lint(inputs: &[Input], options: &Options) -> Report {
     report.faults.extend(lint.unused());
     report.faults.extend(lint.unknown_listeners());
     report.managers = lint.managers.borrow().len();
+    report.objects = sources.objects.len().saturating_add(sources.meshes.len());
     report.findings = lint.into_findings();
     report.faults.extend(documents.into_iter().flat_map(Document::into_faults));
     report
@@ -116,6 +125,8 @@ struct Lint<'a> {
     seen: RefCell<HashSet<Finding>>,
     /// The managers that were looked at.
     managers: RefCell<HashSet<*const Value>>,
+    /// Managers of which only what a patch says is known.
+    patched: RefCell<HashSet<*const Value>>,
     /// Documents that something was taken from.
     used: RefCell<BTreeSet<(String, Option<usize>)>>,
     /// hopgate's clusters, and where they are named.
@@ -135,6 +146,7 @@ impl<'a> Lint<'a> {
             findings: RefCell::default(),
             seen: RefCell::default(),
             managers: RefCell::default(),
+            patched: RefCell::default(),
             used: RefCell::default(),
             asked: RefCell::default(),
             services: RefCell::default(),
@@ -149,12 +161,18 @@ impl<'a> Lint<'a> {
         for manager in &self.sources.managers {
             manager::lint(self, &listener::Seat::unknown(), manager);
         }
+        istio::lint(self);
+        envoy_filter::lint(self);
+        envoy_gateway::lint(self);
+        traffic_policy::lint(self);
+        self.objects("Gateway");
         routes::lint_services(self);
         cluster::lint_asked(self);
         for bootstrap in &self.sources.bootstraps {
             bootstrap::lint(self, bootstrap);
         }
         manager::lint_unseen(self);
+        self.pass_over_silent();
     }
 
     /// Reports a broken rule, once for each place: one route configuration may serve many listeners.
@@ -177,7 +195,7 @@ impl<'a> Lint<'a> {
     fn unused(&self) -> Vec<Fault> {
         let used = self.used.borrow();
         let unused = self.documents.iter().filter(|document| !used.contains(&(document.file.clone(), document.number)));
-        let message = "no HTTP connection manager is in it, nor routes or clusters of one in another file";
+        let message = "no HTTP connection manager is in it, nor routes or clusters of one in another file, nor an object that has a say";
         unused.filter(|document| kinds::known(document)).map(|document| document.fault("", message)).collect()
     }
 

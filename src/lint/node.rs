@@ -139,6 +139,14 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// A duration of the Gateway API, such as `500ms` or `1m30s`.
+    pub(super) fn span(&self) -> Option<Duration> {
+        match humantime::parse_duration(self.text()?) {
+            Ok(duration) => Some(duration),
+            Err(_) => self.unexpected("a duration such as `500ms`", None),
+        }
+    }
+
     /// A value of an enumeration, by its name or by its number; `names` are in the order of their numbers.
     pub(super) fn choice(&self, names: &[&'static str]) -> Option<&'static str> {
         let found = match self.value? {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::Lint;
 use super::node::Node;
+use super::objects::Object;
 
 /// Everything by its kind.
 #[derive(Debug, Default)]
@@ -21,6 +22,14 @@ pub(super) struct Sources<'a> {
     /// Filters that are discovered (ECDS).
     pub(super) extensions: Named<'a>,
     pub(super) secrets: Named<'a>,
+    /// Endpoints of clusters (EDS).
+    pub(super) assignments: Vec<Node<'a>>,
+    /// Kubernetes objects that have a say.
+    pub(super) objects: Vec<Object<'a>>,
+    /// And those that have none.
+    pub(super) silent: Vec<Node<'a>>,
+    /// Istio's mesh configurations.
+    pub(super) meshes: Vec<Node<'a>>,
     /// What stands elsewhere as well, and is looked at there.
     pub(super) copies: Vec<Node<'a>>,
     /// Bootstraps whose listeners are all there, also those that came from elsewhere.

@@ -75,14 +75,16 @@ data: { ca.crt: $certificate }
 ---
 apiVersion: v1
 kind: ConfigMap
-metadata: { name: hopgate-ca, namespace: gateways }
+metadata: { name: hopgate-ca, namespace: hopgate-system }
 data:
   ca.crt: |
 $(sed 's/^/    /' cert.pem)
 YAML
 cd "$workspace/k8s/envoy-gateway"
-for way in sidecar shared; do
-  joined "$here/envoy-gateway/stand-ins.yaml" "$work/secrets.yaml" gateway.yaml patch-policy.yaml $way/*.yaml >"$work/$way.yaml"
+envoy_gateway() {
+  way=$1
+  shift
+  joined "$here/envoy-gateway/stand-ins.yaml" "$work/secrets.yaml" gateway.yaml patch-policy.yaml "$@" >"$work/$way.yaml"
   "$local/egctl-$gateway_version" experimental translate --from gateway-api --to gateway-api,xds --type all --output json \
     --file "$work/$way.yaml" >"$work/$way.json"
   # Every policy was accepted, and the Envoy of the one gateway is what is kept.
@@ -102,7 +104,11 @@ with open(sys.argv[2], "w") as out:
     json.dump(said["xds"]["gateways/edge"], out, indent=1, sort_keys=True)
     out.write("\n")
 PYTHON
-done
+}
+envoy_gateway sidecar sidecar/*.yaml
+envoy_gateway shared shared/*.yaml
+# As if a team had written a policy for its own route.
+envoy_gateway overridden sidecar/*.yaml "$here/envoy-gateway/route-policy.yaml"
 
 cd "$workspace"
 # What they were made of, by which a test sees that they are out of date.

@@ -3,14 +3,17 @@
 use std::fs;
 
 /// Every page that is held to its word.
-pub(crate) const PAGES: [&str; 11] = [
+pub(crate) const PAGES: [&str; 14] = [
     "README.md",
     "ARCHITECTURE.md",
     "SECURITY.md",
+    "docs/agentgateway.md",
     "docs/configuration.md",
     "docs/decisions.md",
+    "docs/envoy-gateway.md",
     "docs/envoy.md",
     "docs/injection.md",
+    "docs/istio.md",
     "docs/kubernetes.md",
     "docs/lint-envoy.md",
     "docs/operations.md",

@@ -19,14 +19,19 @@ fn what_is_no_configuration_of_an_envoy_is_a_fault() {
         ("---\n", "envoy.yaml: fault: the file is empty"),
         ("- :\n  - [", "neither JSON nor YAML that can be read"),
         ("{\"static_resources\": ", "neither JSON nor YAML that can be read"),
-        ("hello", "found `hello`, expected an Envoy bootstrap, a config dump, a file of resources or a ConfigMap"),
+        (
+            "hello",
+            "found `hello`, expected an Envoy bootstrap, a config dump, resources of Envoy, of Istio or of Envoy Gateway",
+        ),
         ("listen: unix:/run/hopgate/check.sock", "found a mapping, expected an Envoy bootstrap"),
         ("[1, 2]", "found a list that is none of resources"),
         (
             "{\"@type\": \"type.googleapis.com/envoy.config.ratelimit.v3.RateLimitServiceConfig\"}",
             "found `envoy.config.ratelimit",
         ),
-        ("apiVersion: apps/v1\nkind: Deployment", "found `Deployment` of `apps/v1`"),
+        ("apiVersion: apps/v1\nkind: Deployment", "nor an object that has a say"),
+        ("apiVersion: example.com/v1\nkind: Deployment", "found `Deployment` of `example.com/v1`"),
+        ("apiVersion: v1\nkind: List\nitems: [{ apiVersion: example.com/v1, kind: Thing }]", "found `List` of `v1`"),
         ("static_resources: {}", "no HTTP connection manager is in it"),
         ("static_resources: []", "static_resources: found a list, expected a mapping"),
         ("admin: {}\nadmin: {}", "admin"),
@@ -79,6 +84,8 @@ fn each_file_must_have_a_part_in_it() {
     let faults: Vec<_> = report.faults.iter().map(ToString::to_string).collect();
     assert_eq!(
         faults,
-        ["b.yaml: fault: no HTTP connection manager is in it, nor routes or clusters of one in another file"]
+        [
+            "b.yaml: fault: no HTTP connection manager is in it, nor routes or clusters of one in another file, nor an object that has a say"
+        ]
     );
 }

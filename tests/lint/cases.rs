@@ -4,7 +4,8 @@ use hopgate::lint::Options;
 use serde_json::{Value, json};
 
 use super::change::{
-    Broken, authz, broken, entry, filter, lua, manager, matched, off, per_route, route, share, with_filter,
+    Broken, authz, broken, entry, filter, lua, manager, matched, object, off, per_route, pointer, route, share,
+    with_filter,
 };
 use super::sample::{AUTHZ, Base, MANAGER, ROUTE};
 use super::surroundings::{the_cluster_and_envoy_itself, the_connection_manager, the_listener, the_routes};
@@ -220,6 +221,59 @@ fn what_hopgate_sees() -> Vec<Broken> {
 }
 
 /// All samples, in the order of the rules.
+fn istio_and_envoy_gateway() -> Vec<Broken> {
+    let (filter, custom, guard) =
+        (("EnvoyFilter", "hopgate"), ("AuthorizationPolicy", "hopgate"), ("AuthorizationPolicy", "hopgate-guard"));
+    let shared = Base::IstioShared;
+    let unguarded = |broken: Broken| broken.with(&pointer(shared, guard, "action"), json!("AUDIT"));
+    let narrow = json!([{ "to": [{ "operation": { "notPaths": ["/open"] } }] }]);
+    let mut patches = Base::Istio.value().pointer(&pointer(Base::Istio, filter, "configPatches")).unwrap().clone();
+    let removed = json!({
+        "applyTo": "HTTP_FILTER",
+        "match": { "context": "SIDECAR_INBOUND", "listener": { "filterChain": { "filter": {
+            "name": "envoy.filters.network.http_connection_manager", "subFilter": { "name": "envoy.filters.http.ext_authz" },
+        } } } },
+        "patch": { "operation": "REMOVE" },
+    });
+    patches.as_array_mut().unwrap().push(removed);
+    let mut items = Base::EnvoyGateway.value()["items"].clone();
+    items.as_array_mut().unwrap().push(json!({
+        "apiVersion": "gateway.envoyproxy.io/v1alpha1", "kind": "SecurityPolicy",
+        "metadata": { "name": "browsers", "namespace": "gateways" },
+        "spec": {
+            "targetRefs": [{ "group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "invoices" }],
+            "cors": { "allowOrigins": ["https://app.example.com"] },
+        },
+    }));
+    let overridden = broken("policy-overridden", Base::EnvoyGateway, vec![("/items".to_owned(), items)], "spec");
+    let last = pointer(Base::EnvoyGateway, ("EnvoyPatchPolicy", "hopgate"), "jsonPatches/5/operation/value");
+    vec![
+        unguarded(object("custom-policy-empty", shared, custom, "rules", json!([]), "spec.rules")),
+        unguarded(object("custom-policy-narrow", shared, custom, "rules", narrow, "spec.rules")),
+        object("guard-missing", shared, guard, "action", json!("AUDIT"), "spec"),
+        object("provider-unknown", shared, custom, "provider/name", json!("nobody"), "spec.provider.name"),
+        object(
+            "peer-authentication-lax",
+            shared,
+            ("PeerAuthentication", "default"),
+            "mtls/mode",
+            json!("PERMISSIVE"),
+            "mtls.mode",
+        ),
+        object(
+            "filter-behind-router",
+            Base::Istio,
+            filter,
+            "configPatches/2/patch/operation",
+            json!("ADD"),
+            "patch.operation",
+        ),
+        object("filter-outbound", Base::Istio, filter, "configPatches/2/match/context", json!("ANY"), "match.context"),
+        object("filter-removed", Base::Istio, filter, "configPatches", patches, "configPatches[3].patch"),
+        Broken { besides: &["guard-missing"], ..overridden.with(&last, json!({ "name": "none" })) },
+    ]
+}
+
 pub(crate) fn every_one() -> Vec<Broken> {
     [
         whether_hopgate_is_asked(),
@@ -230,6 +284,7 @@ pub(crate) fn every_one() -> Vec<Broken> {
         the_listener(),
         the_routes(),
         the_cluster_and_envoy_itself(),
+        istio_and_envoy_gateway(),
     ]
     .into_iter()
     .flatten()

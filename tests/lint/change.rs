@@ -17,10 +17,12 @@ pub(crate) struct Broken {
     /// Whether Envoy takes it.
     pub(crate) envoy: bool,
     pub(crate) options: Options,
+    /// Rules that are broken along with it.
+    pub(crate) besides: &'static [&'static str],
 }
 
 pub(crate) fn broken(rule: &'static str, base: Base, changes: Vec<(String, Value)>, path: &'static str) -> Broken {
-    Broken { rule, base, changes, path, envoy: true, options: Options::default() }
+    Broken { rule, base, changes, path, envoy: true, options: Options::default(), besides: &[] }
 }
 
 impl Broken {
@@ -39,6 +41,30 @@ impl Broken {
             set(&mut value, pointer, to.clone());
         }
         value
+    }
+}
+
+/// A change of the object `name` of a kind. `field` is in its `spec`.
+pub(crate) fn object(
+    rule: &'static str,
+    base: Base,
+    of: (&str, &str),
+    field: &str,
+    to: Value,
+    path: &'static str,
+) -> Broken {
+    broken(rule, base, vec![(pointer(base, of, field), to)], path)
+}
+
+/// Where `field` of the object is in the list of all; `../` leads out of its `spec`.
+pub(crate) fn pointer(base: Base, (kind, name): (&str, &str), field: &str) -> String {
+    let list = base.value();
+    let mut items = list["items"].as_array().unwrap().iter();
+    let named = |item: &Value| item["kind"] == kind && item.pointer("/metadata/name").is_none_or(|found| found == name);
+    let at = items.position(named).unwrap_or_else(|| panic!("no {kind} {name}"));
+    match field.strip_prefix("../") {
+        Some(outside) => format!("/items/{at}/{outside}"),
+        None => format!("/items/{at}/spec/{field}"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use hopgate::dev::certs::MeshCa;
 use hopgate::lint::{self, Input, Options, Report};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Path of the HTTP connection manager in each.
@@ -26,16 +26,75 @@ pub(crate) enum Base {
     Sidecar,
     /// k8s/envoy/gateway.yaml.
     Gateway,
+    /// k8s/istio/sidecar, as one list of objects.
+    Istio,
+    /// k8s/istio/shared and the mesh configuration.
+    IstioShared,
+    /// k8s/envoy-gateway with hopgate in the gateway's pods, and with one that is shared.
+    EnvoyGateway,
+    EnvoyGatewayShared,
 }
 
 impl Base {
     pub(crate) fn value(self) -> Value {
-        serde_saphyr::from_str(&self.text()).expect("YAML")
+        let files = self.files();
+        if files.is_empty() {
+            return serde_saphyr::from_str(&self.text()).expect("YAML");
+        }
+        let mut items: Vec<Value> = Vec::new();
+        for file in files {
+            let text = std::fs::read_to_string(format!("k8s/{file}.yaml")).expect("a file");
+            items.extend(serde_saphyr::from_multiple::<Value>(&text).expect("YAML"));
+        }
+        for item in &mut items {
+            if let Some(mesh) = item.get("meshConfig").cloned() {
+                *item = json!({
+                    "apiVersion": "install.istio.io/v1alpha1", "kind": "IstioOperator", "spec": { "meshConfig": mesh },
+                });
+            }
+        }
+        json!({ "apiVersion": "v1", "kind": "List", "items": items })
+    }
+
+    /// Those of objects, in `k8s`.
+    pub(crate) fn files(self) -> &'static [&'static str] {
+        match self {
+            Self::Sidecar | Self::Gateway => &[],
+            Self::Istio => &[
+                "istio/sidecar/envoy-filter",
+                "istio/sidecar/authorization-policy",
+                "istio/sidecar/peer-authentication",
+            ],
+            Self::IstioShared => &[
+                "istio/istiod-values",
+                "istio/shared/authorization-policy",
+                "istio/shared/envoy-filter",
+                "istio/shared/destination-rule",
+                "istio/shared/peer-authentication",
+            ],
+            Self::EnvoyGateway => &[
+                "envoy-gateway/gateway",
+                "envoy-gateway/patch-policy",
+                "envoy-gateway/sidecar/security-policy",
+                "envoy-gateway/sidecar/backend",
+                "envoy-gateway/sidecar/envoy-proxy",
+            ],
+            Self::EnvoyGatewayShared => &[
+                "envoy-gateway/gateway",
+                "envoy-gateway/patch-policy",
+                "envoy-gateway/shared/security-policy",
+                "envoy-gateway/shared/backend-tls-policy",
+                "envoy-gateway/shared/envoy-proxy",
+            ],
+        }
     }
 
     pub(crate) fn text(self) -> String {
         match self {
             Self::Gateway => std::fs::read_to_string("k8s/envoy/gateway.yaml").expect("a file"),
+            Self::Istio | Self::IstioShared | Self::EnvoyGateway | Self::EnvoyGatewayShared => {
+                format!("{:#}", self.value())
+            }
             Self::Sidecar => {
                 let page = std::fs::read_to_string("docs/envoy.md").expect("a file");
                 let block = page.split("```yaml envoy\n").nth(1).and_then(|rest| rest.split("```").next());

@@ -42,6 +42,19 @@ pub(crate) fn documents(file: &Path) -> Vec<Value> {
         .unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
+#[test]
+fn the_files_that_the_guides_name_are_there() {
+    for guide in ["istio", "envoy-gateway", "agentgateway"] {
+        let text = fs::read_to_string(format!("docs/{guide}.md")).unwrap();
+        let words = text.split(|sign: char| sign.is_whitespace() || "`()[],;".contains(sign));
+        let named: Vec<_> = words.filter(|word| word.starts_with("k8s/")).collect();
+        assert!(!named.is_empty());
+        for word in named {
+            assert!(Path::new(word).exists(), "docs/{guide}.md: {word}");
+        }
+    }
+}
+
 /// Every file in `folder`, at any depth.
 pub(crate) fn every_file(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

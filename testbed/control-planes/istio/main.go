@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"istio.io/istio/pilot/pkg/model"
 	"istio.io/istio/pilot/pkg/networking/core"
@@ -75,7 +76,10 @@ func main() {
 func section[M proto.Message](kind, field string, all []M, wrap func(json.RawMessage) any) any {
 	items := []any{}
 	for _, message := range all {
-		text, err := protojson.Marshal(message)
+		// With its type, as Envoy's own dump has it.
+		typed, err := anypb.New(message)
+		fail(err)
+		text, err := protojson.Marshal(typed)
 		fail(err)
 		items = append(items, wrap(text))
 	}
