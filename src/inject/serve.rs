@@ -53,7 +53,7 @@ pub async fn serve(
     let (stop, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
-    tracing::info!(listen = ?listener.local_addr().ok(), "answering reviews");
+    tracing::info!(listen = %listener.local_addr().map_or_else(|error| error.to_string(), |address| address.to_string()), "answering reviews");
     loop {
         let accepted = tokio::select! {
             () = &mut shutdown => break,

@@ -45,8 +45,20 @@ fn faults() -> Vec<(&'static str, &'static str, Value, &'static [&'static str])>
         (
             "sidecar",
             "/workloads/invoices/policies",
-            json!({ "envoy.yaml": "static_resources: {}" }),
+            json!({ "invoices.cedar": "", "envoy.yaml": "static_resources: {}" }),
             &["`envoy.yaml` is written by the chart", "Choose another name"],
+        ),
+        (
+            "sidecar",
+            "/workloads/invoices/config/policy",
+            json!({}),
+            &["workloads.invoices.policies: `invoices.cedar` is named by no config.policy.files", "*.cedar"],
+        ),
+        (
+            "sidecar",
+            "/workloads/invoices/config/policy/files",
+            json!(["invoices.cedar", "other.cedar"]),
+            &["workloads.invoices.config.policy.files: `other.cedar` is not in workloads.invoices.policies"],
         ),
         ("sidecar", "/workloads/invoices/policies", json!({ "a/b.cedar": "" }), &["invalid propertyName 'a/b.cedar'"]),
         (

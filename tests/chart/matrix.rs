@@ -57,6 +57,11 @@ fn matrix() -> Vec<(&'static str, Value, Vec<&'static str>)> {
             with(&["Secret"]),
         ),
         (
+            "policies by a pattern",
+            edited("sidecar", &[("/workloads/invoices/config/policy/files", json!(["*.cedar"]))]),
+            with(&["Secret"]),
+        ),
+        (
             "no admission policy, no network policy, other namespaces",
             edited(
                 "sidecar",

@@ -36,7 +36,7 @@ fn only_what_is_read_at_the_start_makes_new_pods() {
     };
     let was = annotations(&before, "hopgate");
     assert_eq!(with("/shared/config/services/0/routes/0/scopes", json!(["other"])), was, "taken while serving");
-    assert_eq!(with("/shared/policies", json!({ "a.cedar": "permit (principal, action, resource);" })), was);
+    assert_eq!(with("/shared/policies", json!({ "people.json": "[]" })), was);
     assert_ne!(with("/shared/config/limits", json!({ "drain": "5s" })), was, "read at the start");
     assert_ne!(with("/shared/config/replay/redis/timeout", json!("10ms")), was, "read at the start");
     let sidecars = example("sidecar");

@@ -178,7 +178,9 @@ fn every_command_of_a_shell_block_parses() {
     for block in blocks_of("sh") {
         for line in block.text.lines() {
             let command = line.split(" #").next().unwrap_or_default().trim();
-            let command = command.rsplit(" | ").next().unwrap_or_default();
+            // Of a pipe the part that is ours, or the first.
+            let ours = command.find(" | hopgate ").and_then(|at| command.get(at + 3..));
+            let command = ours.or(command.split(" | ").next()).unwrap_or_default();
             let command = command.strip_prefix("TOKEN=$(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(command);
             let words: Vec<_> = command.split_whitespace().map(|word| word.trim_matches('"')).collect();
             match words.as_slice() {

@@ -1,3 +1,27 @@
+{{/* Policies that are given and named by nobody would decide nothing; those that are named and not given would keep hopgate from
+     starting. Of a dict with `place`, `config` and `policies`. */}}
+{{- define "hopgate.checks.policies" -}}
+{{- $named := dig "policy" "files" list .config -}}
+{{- $place := .place -}}
+{{- $given := .policies | default dict -}}
+{{- range $file, $_ := $given -}}
+{{- if hasSuffix ".cedar" $file -}}
+{{- $used := false -}}
+{{- range $named -}}
+{{- if regexMatch (printf "^%s$" (. | trimPrefix "./" | regexQuoteMeta | replace "\\*" "[^/]*" | replace "\\?" "[^/]")) $file }}{{ $used = true }}{{ end -}}
+{{- end -}}
+{{- if not $used -}}
+{{- fail (printf "%s.policies: `%s` is named by no config.policy.files, so it would decide nothing. Write config.policy: {files: [\"*.cedar\"]}" $place $file) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range $named -}}
+{{- if not (or (regexMatch "[*?\\[/]" .) (hasKey $given .)) -}}
+{{- fail (printf "%s.config.policy.files: `%s` is not in %s.policies" $place . $place) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* What a schema can't say: values that contradict each other. Each message says what to write. */}}
 {{- define "hopgate.checks" -}}
 {{- if not (regexMatch "^[a-z]" .Release.Name) -}}
@@ -20,6 +44,7 @@
 {{- if ne (len $workload.config.services) 1 -}}
 {{- fail (printf "workloads.%s.config.services: found %d services, expected one: a sidecar stands before one service. Write one workload for each" $name (len $workload.config.services)) -}}
 {{- end -}}
+{{- include "hopgate.checks.policies" (dict "place" (printf "workloads.%s" $name) "config" $workload.config "policies" $workload.policies) -}}
 {{- range $file, $_ := $workload.policies -}}
 {{- if has $file (list "hopgate.yaml" "envoy.yaml" "sds-certificate.yaml" "sds-authority.yaml") -}}
 {{- fail (printf "workloads.%s.policies: `%s` is written by the chart. Choose another name" $name $file) -}}
@@ -57,6 +82,7 @@
 {{- if and .autoscaling.enabled (lt (int .autoscaling.maxReplicas) (int .autoscaling.minReplicas)) -}}
 {{- fail (printf "shared.autoscaling.maxReplicas: found %d, expected at least minReplicas (%d)" (int .autoscaling.maxReplicas) (int .autoscaling.minReplicas)) -}}
 {{- end -}}
+{{- include "hopgate.checks.policies" (dict "place" "shared" "config" .config "policies" .policies) -}}
 {{- range $file, $_ := .policies -}}
 {{- if eq $file "hopgate.yaml" -}}
 {{- fail "shared.policies: `hopgate.yaml` is written by the chart. Choose another name" -}}
