@@ -51,7 +51,7 @@ fn faults() -> Vec<(&'static str, &'static str, Value, &'static [&'static str])>
         (
             "sidecar",
             "/workloads/invoices/config/policy",
-            json!({}),
+            Value::Null,
             &["workloads.invoices.policies: `invoices.cedar` is named by no config.policy.files", "*.cedar"],
         ),
         (

@@ -1,7 +1,8 @@
 {{/* Policies that are given and named by nobody would decide nothing; those that are named and not given would keep hopgate from
      starting. Of a dict with `place`, `config` and `policies`. */}}
 {{- define "hopgate.checks.policies" -}}
-{{- $named := dig "policy" "files" list .config -}}
+{{- $named := list -}}
+{{- with .config.policy }}{{ $named = .files | default list }}{{ end -}}
 {{- $place := .place -}}
 {{- $given := .policies | default dict -}}
 {{- range $file, $_ := $given -}}
@@ -72,7 +73,8 @@
 {{- fail "shared.tls.issuerRef: missing. Name the Issuer or ClusterIssuer whose authority signs the gateways' certificates too" -}}
 {{- end -}}
 {{- $several := or (gt (int .replicas) 1) .autoscaling.enabled -}}
-{{- $store := dig "replay" "store" "memory" .config -}}
+{{- $store := "memory" -}}
+{{- with .config.replay }}{{ $store = .store | default "memory" }}{{ end -}}
 {{- if and $several (eq $store "memory") (not .acceptReplayPerReplica) -}}
 {{- fail "shared.config.replay.store: `memory` is each replica's own, so a single-use token or DPoP proof would pass once at each. Write replay: {store: redis, redis: {url: …}}; or replicas: 1 and autoscaling.enabled: false; or acceptReplayPerReplica: true if that is what you want" -}}
 {{- end -}}
