@@ -10,7 +10,7 @@
 //! of ours. Around it: [`config`] makes the snapshot's settings, [`jwks`] its keys, [`live`] holds
 //! the one in force, [`reload`] swaps it; [`replay`] and [`audit`] remember; [`envoy`] speaks with
 //! Envoy; [`server`] puts it all together; [`cli`] is the command line. Apart from all that, [`inject`]
-//! gives pods a hopgate. [`dev`] is for trying hopgate out and never for production.
+//! gives pods a hopgate, and [`logs`] reads the records back. [`dev`] is for trying hopgate out and never for production.
 
 pub mod admin;
 pub mod audit;
@@ -26,6 +26,7 @@ mod kill_switch;
 pub mod lint;
 pub mod listener;
 pub mod live;
+pub mod logs;
 pub mod metrics;
 pub mod readiness;
 pub mod reload;

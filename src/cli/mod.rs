@@ -6,6 +6,7 @@ mod exit;
 mod explain;
 mod inject;
 mod lint_envoy;
+mod logs;
 mod probe;
 mod schema;
 mod serve;
@@ -16,8 +17,9 @@ pub use exit::Exit;
 
 /// Per-hop authorization for AI agents, as Envoy's external authorization server.
 ///
-/// Exit codes: 0 done, or allowed; 1 failed; 2 wrong usage; 3 faults in a configuration;
-/// 4 refused (`explain`), or errors in an Envoy's configuration (`lint-envoy`).
+/// Exit codes: 0 done, or allowed; 1 failed; 2 wrong usage; 3 faults in a configuration,
+/// or files that can't be read (`logs`); 4 refused (`explain`), errors in an Envoy's configuration
+/// (`lint-envoy`), or a chain of records that is not whole (`logs verify`).
 #[derive(Debug, Parser)]
 #[command(version, about, verbatim_doc_comment)]
 pub struct Cli {
@@ -35,6 +37,8 @@ enum Command {
     Explain(explain::Args),
     /// Look for what in an Envoy's configuration lets calls past hopgate, or blinds it.
     LintEnvoy(lint_envoy::Args),
+    /// Read decision records: show, sum up, draw, and verify their chain.
+    Logs(Box<logs::Args>),
     /// Print the JSON Schema of the configuration, or the Cedar schema of its policies.
     Schema(schema::Args),
     /// Answer the API server of Kubernetes: a webhook that gives labelled pods a hopgate.
@@ -53,6 +57,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(args).await,
         Command::LintEnvoy(args) => lint_envoy::run(&args),
+        Command::Logs(args) => logs::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Inject(args) => inject::run(args).await,
         Command::Probe(args) => probe::run(&args),

@@ -1,0 +1,143 @@
+//! Who called whom for whom.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use super::name::{mermaid, shown};
+use super::record::{Decision, Record};
+
+/// Most different ways that are told apart.
+const MAX_WAYS: usize = 10_000;
+
+/// From the subject over its agents to the service; how often which decision came.
+#[derive(Debug, Default)]
+pub struct Graph {
+    ways: BTreeMap<Vec<Node>, Counted>,
+    others: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// One line for each way.
+    Text,
+    /// A flowchart of Mermaid.
+    Mermaid,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Node {
+    /// Nobody of whom anything is verified.
+    Unknown,
+    Caller(String),
+    /// `None`: none was found.
+    Service(Option<String>),
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    allow: u64,
+    deny: u64,
+    answer: u64,
+}
+
+impl Graph {
+    pub fn add(&mut self, record: &Record) {
+        let mut way: Vec<_> = record.known().path().into_iter().map(|name| Node::Caller(name.to_owned())).collect();
+        if way.is_empty() {
+            way.push(Node::Unknown);
+        }
+        way.push(Node::Service(record.service.clone()));
+        if self.ways.len() >= MAX_WAYS && !self.ways.contains_key(&way) {
+            self.others = self.others.saturating_add(1);
+            return;
+        }
+        self.ways.entry(way).or_default().add(record.decision);
+    }
+
+    /// # Errors
+    /// What writing fails with.
+    pub fn write(&self, out: &mut impl Write, format: Format) -> io::Result<()> {
+        match format {
+            Format::Text => self.text(out),
+            Format::Mermaid => self.mermaid(out),
+        }
+    }
+
+    /// Decisions of ways for which there was no room.
+    #[must_use]
+    pub fn others(&self) -> u64 {
+        self.others
+    }
+
+    fn text(&self, out: &mut impl Write) -> io::Result<()> {
+        for (way, counted) in &self.ways {
+            let way: Vec<_> = way.iter().map(Node::text).collect();
+            writeln!(out, "{}  {}", way.join(" → "), counted.text())?;
+        }
+        Ok(())
+    }
+
+    fn mermaid(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut edges: BTreeMap<(&Node, &Node), Counted> = BTreeMap::new();
+        let mut nodes: BTreeMap<&Node, usize> = BTreeMap::new();
+        for (way, counted) in &self.ways {
+            for node in way {
+                let next = nodes.len();
+                nodes.entry(node).or_insert(next);
+            }
+            for (from, to) in way.iter().zip(way.iter().skip(1)) {
+                edges.entry((from, to)).or_default().join(*counted);
+            }
+        }
+        writeln!(out, "flowchart LR")?;
+        for (node, at) in &nodes {
+            match node {
+                Node::Unknown => writeln!(out, "  n{at}([\"no verified token\"])")?,
+                Node::Caller(name) => writeln!(out, "  n{at}[\"{}\"]", mermaid(name))?,
+                Node::Service(None) => writeln!(out, "  n{at}[[\"no service\"]]")?,
+                Node::Service(Some(name)) => writeln!(out, "  n{at}[[\"{}\"]]", mermaid(name))?,
+            }
+        }
+        for ((from, to), counted) in &edges {
+            if let (Some(from), Some(to)) = (nodes.get(from), nodes.get(to)) {
+                // Dotted where nothing ever passed.
+                let arrow = if counted.allow == 0 { "-.->" } else { "-->" };
+                writeln!(out, "  n{from} {arrow}|\"{}\"| n{to}", counted.text())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Node {
+    fn text(&self) -> String {
+        match self {
+            Self::Unknown => "(no verified token)".to_owned(),
+            Self::Caller(name) | Self::Service(Some(name)) => shown(name).into_owned(),
+            Self::Service(None) => "(no service)".to_owned(),
+        }
+    }
+}
+
+impl Counted {
+    fn add(&mut self, decision: Decision) {
+        let count = match decision {
+            Decision::Allow => &mut self.allow,
+            Decision::Deny => &mut self.deny,
+            Decision::Answer => &mut self.answer,
+        };
+        *count = count.saturating_add(1);
+    }
+
+    fn join(&mut self, more: Self) {
+        self.allow = self.allow.saturating_add(more.allow);
+        self.deny = self.deny.saturating_add(more.deny);
+        self.answer = self.answer.saturating_add(more.answer);
+    }
+
+    fn text(self) -> String {
+        let Self { allow, deny, answer } = self;
+        let answer = if answer > 0 { format!(", {answer} answer") } else { String::new() };
+        format!("{allow} allow, {deny} deny{answer}")
+    }
+}

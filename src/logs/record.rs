@@ -1,0 +1,156 @@
+//! The fields of a decision record that are shown, filtered by or counted. `audit::record` writes them.
+
+use std::time::SystemTime;
+
+use serde::{Deserialize, Deserializer};
+
+/// Longest text before a record that is taken for a prefix, bytes.
+const MAX_PREFIX: usize = 512;
+
+/// As written. Fields that are not known here are let be: a newer hopgate may have more.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Record {
+    #[serde(deserialize_with = "time")]
+    pub time: SystemTime,
+    pub decision: Decision,
+    pub reason: Option<String>,
+    pub check: Option<String>,
+    #[serde(default)]
+    pub would_deny: Vec<String>,
+    pub decision_id: String,
+    pub service: Option<String>,
+    pub route: Option<String>,
+    pub operation: Option<String>,
+    pub operation_name: Option<String>,
+    #[serde(default)]
+    pub method: String,
+    #[serde(default)]
+    pub path: String,
+    pub peer: Option<String>,
+    subject: Option<String>,
+    client_id: Option<String>,
+    actor: Option<String>,
+    #[serde(default)]
+    actor_chain: Vec<String>,
+    claimed: Option<Identity>,
+    #[serde(default)]
+    pub duration_us: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    Allow,
+    Deny,
+    /// hopgate answered in the service's place.
+    Answer,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Identity {
+    subject: Option<String>,
+    client_id: Option<String>,
+    actor: Option<String>,
+    #[serde(default)]
+    actor_chain: Vec<String>,
+}
+
+/// Who acts for whom.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Who<'a> {
+    pub(super) subject: Option<&'a str>,
+    client_id: Option<&'a str>,
+    actor: Option<&'a str>,
+    actors: &'a [String],
+}
+
+/// A record in a line.
+#[derive(Debug)]
+pub struct Found<'a> {
+    pub record: Record,
+    /// The record as it stands there.
+    pub json: &'a [u8],
+    /// Whether something stood before it.
+    pub prefixed: bool,
+}
+
+impl<'a> Found<'a> {
+    /// The record of `line`; a log collector may have put a prefix before it.
+    #[must_use]
+    pub fn of(line: &'a [u8]) -> Option<Self> {
+        let json = body(line)?;
+        let record = serde_json::from_slice(json).ok()?;
+        Some(Self { record, json, prefixed: json.len() < line.len() })
+    }
+}
+
+/// From the first brace of `line` on.
+pub(super) fn body(line: &[u8]) -> Option<&[u8]> {
+    let start = line.iter().take(MAX_PREFIX).position(|byte| *byte == b'{')?;
+    line.get(start..)
+}
+
+impl Record {
+    /// What a verified token says.
+    pub(super) fn known(&self) -> Who<'_> {
+        let Self { subject, client_id, actor, actor_chain, .. } = self;
+        Who {
+            subject: subject.as_deref(),
+            client_id: client_id.as_deref(),
+            actor: actor.as_deref(),
+            actors: actor_chain,
+        }
+    }
+
+    /// What an unverified token says.
+    pub(super) fn claimed(&self) -> Option<Who<'_>> {
+        self.claimed.as_ref().map(|Identity { subject, client_id, actor, actor_chain }| Who {
+            subject: subject.as_deref(),
+            client_id: client_id.as_deref(),
+            actor: actor.as_deref(),
+            actors: actor_chain,
+        })
+    }
+}
+
+impl<'a> Who<'a> {
+    pub(super) fn is_nobody(&self) -> bool {
+        self.path().is_empty()
+    }
+
+    /// Who called: the current actor, or without one the client.
+    pub(super) fn agent(&self) -> Option<&'a str> {
+        self.actor.or(self.actors.first().map(String::as_str)).or(self.client_id)
+    }
+
+    /// From the subject to who called.
+    pub(super) fn path(&self) -> Vec<&'a str> {
+        let mut path: Vec<_> = self.subject.into_iter().collect();
+        if self.actors.is_empty() {
+            path.extend(self.agent().filter(|agent| Some(*agent) != self.subject));
+        } else {
+            path.extend(self.actors.iter().rev().map(String::as_str));
+        }
+        path
+    }
+
+    pub(super) fn has_agent(&self, name: &str) -> bool {
+        self.actor == Some(name) || self.client_id == Some(name) || self.actors.iter().any(|actor| actor == name)
+    }
+}
+
+impl Decision {
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Answer => "answer",
+        }
+    }
+}
+
+fn time<'de, D: Deserializer<'de>>(text: D) -> Result<SystemTime, D::Error> {
+    let text = String::deserialize(text)?;
+    humantime::parse_rfc3339(&text).map_err(serde::de::Error::custom)
+}
