@@ -101,6 +101,8 @@ fn no_kind_of_block_goes_unseen() {
         "text",
         "text explain",
         "text lint-envoy",
+        "text logs",
+        "mermaid",
     ];
     for block in blocks() {
         let seen = [CONFIG, EVERY_FIELD, POLICIES, SCOPES, INJECTOR, REVOCATIONS].contains(&block.kind.as_str())
@@ -146,6 +148,22 @@ fn the_lint_says_of_the_sample_what_its_page_shows() {
     let output = command.args(["lint-envoy", "envoy.yaml"]).current_dir(folder.path()).output().unwrap();
     let [shown] = blocks_of("text lint-envoy").try_into().ok().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), shown.text);
+}
+
+#[test]
+fn what_logs_prints_is_as_shown() {
+    let bin = Path::new(env!("CARGO_BIN_EXE_hopgate")).parent().unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let run = |command: &str| {
+        let output = Command::new("sh").args(["-c", command]).env("PATH", &path).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for block in blocks_of("text logs") {
+        let (command, shown) = block.text.split_once('\n').unwrap();
+        assert_eq!(run(command.strip_prefix("$ ").unwrap()), shown, "{}", block.place);
+    }
+    let [graph] = blocks_of("mermaid").try_into().ok().unwrap();
+    assert_eq!(run("hopgate logs graph --format mermaid examples/decisions.jsonl"), graph.text, "{}", graph.place);
 }
 
 #[test]
