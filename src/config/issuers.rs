@@ -137,6 +137,11 @@ fn https(text: &str, insecure: bool, path: &str, faults: &mut Faults) -> Option<
             return None;
         }
     };
+    if !url.username().is_empty() || url.password().is_some() {
+        // Not shown: it would be in the log, as it would be with every failed fetch.
+        faults.add(path, "expected a URL without credentials");
+        return None;
+    }
     if is_safe(&url, insecure) {
         Some(url)
     } else {

@@ -41,7 +41,7 @@ pub async fn fetch(issuer: &str, keys: &RemoteKeys, algorithms: &[Algorithm]) ->
         KeyLocation::Discovery(url) => discover(keys, issuer, url).await?,
     };
     let body = get(keys, &uri).await?;
-    KeySet::parse(&body, algorithms).map_err(|source| FetchError::Keys { url: uri.as_str().into(), source })
+    KeySet::parse(&body, algorithms).map_err(|source| FetchError::Keys { url: shown(&uri), source })
 }
 
 fn client(keys: &RemoteKeys, url: &Url) -> Result<Client, FetchError> {
@@ -78,7 +78,7 @@ async fn discover(keys: &RemoteKeys, issuer: &str, url: &Url) -> Result<Url, Fet
         Err(error) => return Err(error),
     };
     jwks_uri(&body, issuer, keys.insecure).map_err(|what| FetchError::Metadata {
-        url: document.as_str().into(),
+        url: shown(&document),
         issuer: issuer.into(),
         what,
     })
@@ -100,21 +100,31 @@ fn jwks_uri(body: &[u8], issuer: &str, insecure: bool) -> Result<Url, String> {
 }
 
 async fn get(keys: &RemoteKeys, url: &Url) -> Result<Vec<u8>, FetchError> {
-    let transport =
-        |source: reqwest::Error| FetchError::Transport { url: url.as_str().into(), source: source.without_url() };
+    let transport = |source: reqwest::Error| FetchError::Transport { url: shown(url), source: source.without_url() };
     let mut response =
         client(keys, url)?.get(url.clone()).header("accept", "application/json").send().await.map_err(transport)?;
     if response.status() != StatusCode::OK {
-        return Err(FetchError::Status { url: url.as_str().into(), status: response.status() });
+        return Err(FetchError::Status { url: shown(url), status: response.status() });
     }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(transport)? {
         if body.len().saturating_add(chunk.len()) > MAX_BODY {
-            return Err(FetchError::TooLarge { url: url.as_str().into() });
+            return Err(FetchError::TooLarge { url: shown(url) });
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// `url` as the log may have it: some issuers are asked with a secret in the query, and metadata may name any URL.
+fn shown(url: &Url) -> Box<str> {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    // Only a URL without a host refuses these, and it can't have them.
+    let (Ok(()) | Err(())) = url.set_username("");
+    let (Ok(()) | Err(())) = url.set_password(None);
+    url.as_str().into()
 }
 
 /// An error with all that caused it: reqwest's own text stops at "error sending request".
@@ -132,6 +142,13 @@ fn causes(error: &(dyn std::error::Error + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_what_may_be_secret() {
+        for url in ["https://as.example/keys", "https://me:open@as.example/keys?key=open#open"] {
+            assert_eq!(&*shown(&Url::parse(url).unwrap()), "https://as.example/keys");
+        }
+    }
 
     #[test]
     fn metadata_leads_to_https_or_where_the_issuer_itself_is() {

@@ -12,6 +12,8 @@
 //! | an Envoy with a bootstrap that something else made | [`envoy::Envoy::start_bootstrap`] |
 //! | the definitions of Istio's and Envoy Gateway's kinds | [`crds`] |
 //! | what Kubernetes' schemas say of a manifest, or Helm | [`kubernetes::faults`], [`kubernetes::helm`] |
+//! | what Grafana's types say of a dashboard | [`grafana::faults`] |
+//! | what Prometheus makes of rules and expressions | [`promtool`] |
 //! | a Redis server, to be stopped, starved and restarted | [`Redis`] |
 //! | a program under test: its stdout lines, stderr, CPU time, memory | [`Service`] |
 //! | a free port, a short Unix socket path, to wait until one answers | [`ports`], [`SocketDir`] |
@@ -36,10 +38,12 @@ mod crds;
 pub mod envoy;
 mod error;
 mod fetch;
+pub mod grafana;
 pub mod kubernetes;
 mod lines;
 pub mod ports;
 mod program;
+mod prometheus;
 mod redis;
 mod service;
 mod socket_dir;
@@ -49,6 +53,7 @@ pub use agents::{A2aAgent, McpClient, McpServer};
 pub use authorization_server::AuthorizationServer;
 pub use crds::crds;
 pub use error::Error;
+pub use prometheus::promtool;
 pub use redis::Redis;
 pub use rustix::process::Signal;
 pub use service::Service;

@@ -102,6 +102,25 @@ services: [{ name: s, audience: a, routes: [{ name: r, match: { method: GET, pat
 }
 
 #[test]
+fn credentials_in_the_url_of_an_issuer_or_its_keys_are_refused_and_not_told() {
+    for issuer in [
+        "{ issuer: 'https://gate:open-sesame@as.example' }",
+        "{ issuer: 'https://as.example', jwks: { uri: 'https://open-sesame@as.example/keys' } }",
+        "{ issuer: 'http://127.0.0.1:9000', jwks: { uri: 'http://gate:open-sesame@127.0.0.1:9000/keys' } }",
+    ] {
+        let told = faults(&format!(
+            "
+listen: unix:/run/hopgate/check.sock
+issuers: [{issuer}]
+services: [{{ name: s, audience: a, routes: [{{ name: r, match: {{ method: GET, path: / }} }}] }}]
+"
+        ));
+        assert!(told.contains("expected a URL without credentials"), "{told}");
+        assert!(!told.contains("open-sesame"), "{told}");
+    }
+}
+
+#[test]
 fn faults_of_serving_over_tls_are_told() {
     let rest = "
 issuers: [{ issuer: https://as.example, jwks: { uri: https://as.example/keys } }]

@@ -7,7 +7,7 @@ use crate::support::tokens::alice;
 use crate::support::{Answer, Call, Plan};
 
 /// Characters that act on a terminal, hide what stands beside them, or end a line somewhere.
-fn acts(c: char) -> bool {
+pub(super) fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
@@ -99,7 +99,8 @@ fn no_line_holds_a_token_or_a_character_that_acts() {
     assert!(!gate.log().contains("panic"), "{}", gate.log());
 }
 
-fn text_of(value: &Value) -> String {
+/// Every text in it, names too.
+pub(super) fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(text_of).collect(),
