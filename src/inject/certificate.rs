@@ -50,7 +50,7 @@ impl Certificate {
         Ok(Self { files, seen, looked: Instant::now(), config })
     }
 
-    /// What to serve a new connection with. What can't be used is said once, and the last good one stays.
+    /// What to serve a new connection with. What can't be used is said, and the last good one stays.
     pub(super) fn config(&mut self) -> Arc<ServerConfig> {
         if self.looked.elapsed() >= LOOK {
             self.looked = Instant::now();

@@ -141,20 +141,20 @@ async fn the_shared_hopgate_of_the_chart_answers_the_gateway_of_the_guide_and_no
     local.succeed(&mut hopgate).await;
 
     let listed = values["shared"]["clients"][0].as_str().unwrap().to_owned();
-    let shown = [(listed, 200), ("spiffe://cluster.local/ns/gateways/sa/other".to_owned(), 503)];
-    for (id, ready) in shown {
-        let envoy = gateway(dir.path(), &authority, &authority.issue(&[&id]), local.ports[&9191]);
-        let readiness = envoy.address("readiness").unwrap();
-        eventually(&format!("{ready} for {id}"), async || {
-            (http::get(readiness, "/healthz/ready").status == ready).then_some(())
-        })
-        .await;
-        if ready == 503 {
-            let metrics = http::get(local.ports[&9902], "/metrics").text();
-            let counted = metrics.lines().find_map(|line| line.strip_prefix(UNLISTED));
-            assert!(counted.is_some_and(|count| count.trim() != "0"), "{counted:?}");
-        }
-    }
+    let ready = |envoy: &Envoy| http::get(envoy.address("readiness").unwrap(), "/healthz/ready").status;
+    let ask = |id: &str| gateway(dir.path(), &authority, &authority.issue(&[id]), local.ports[&9191]);
+    let envoy = ask(&listed);
+    eventually("a gateway that is listed to be ready", async || (ready(&envoy) == 200).then_some(())).await;
+    drop(envoy);
+    // Before it has asked it is not ready either, so what counts is that it was refused.
+    let other = ask("spiffe://cluster.local/ns/gateways/sa/other");
+    eventually("one that is not to be refused", async || {
+        let metrics = http::get(local.ports[&9902], "/metrics").text();
+        let counted = metrics.lines().find_map(|line| line.strip_prefix(UNLISTED)).expect("the series");
+        (counted.trim() != "0").then_some(())
+    })
+    .await;
+    assert_eq!(ready(&other), 503);
 }
 
 /// The sample's gateway with the guide's cluster, without its listener for clients: ready while hopgate's health is told to it.

@@ -1,7 +1,7 @@
 {{/* The configuration beside an Envoy: the workload's own, and where its Envoy asks. */}}
 {{- define "hopgate.config.sidecar" -}}
 {{- $placed := dict "listen" "unix:/run/hopgate/check.sock" "admin" "0.0.0.0:9902" -}}
-{{/* The group of all the pod's containers, by `fsGroup`, is not ours to set; the volume is mounted by the two of them only. */}}
+{{/* Another image's user opens it; the volume is mounted by the two of them only. */}}
 {{- if .ownEnvoy }}{{ $_ := set $placed "socket_mode" "0666" }}{{ end -}}
 {{ toYaml (merge $placed .config) }}
 {{- end -}}
@@ -9,7 +9,7 @@
 {{/* The shared one's: TLS, and who may ask. */}}
 {{- define "hopgate.config.shared" -}}
 {{- $tls := dict "certificate_file" "/etc/hopgate-tls/tls.crt" "key_file" "/etc/hopgate-tls/tls.key" "client_ca_file" "/etc/hopgate-tls/ca.crt" "clients" .clients -}}
-{{ toYaml (merge (dict "listen" (printf "0.0.0.0:%d" 9191) "admin" "0.0.0.0:9902" "tls" $tls) .config) }}
+{{ toYaml (merge (dict "listen" "0.0.0.0:9191" "admin" "0.0.0.0:9902" "tls" $tls) .config) }}
 {{- end -}}
 
 {{/* What hopgate takes while serving needs no new pod; these do. */}}
@@ -26,7 +26,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Whether answers may be streams: those of MCP and A2A. */}}
+{{/* Whether answers may be streams: those of MCP, A2A and gRPC. */}}
 {{- define "hopgate.streams" -}}
 {{- range .config.services -}}
 {{- range .routes -}}
