@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use axum::Router;
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::watch as signal;
 use tokio::task::JoinSet;
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
@@ -20,19 +21,20 @@ use tonic_health::server::HealthReporter;
 
 use self::door::Door;
 use crate::admin;
-use crate::audit::{self, AuditLog};
+use crate::audit::{self, AuditLog, Feed};
 use crate::authz::VerifiedTokens;
 use crate::clock;
-use crate::config::{self, Fault, Settings, StoreSettings};
+use crate::config::{self, Fault, Listen, Settings, StoreSettings};
 use crate::envoy::{Checker, SealLayer};
 use crate::jwks::KeyKeeper;
 use crate::kill_switch::KillSwitch;
-use crate::listener::bind;
+use crate::listener::{Listener, bind};
 use crate::live::{Live, State};
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::reload::Reloader;
 use crate::replay::{MemoryStore, RedisStore, ReplayStore};
+use crate::watch;
 
 const CHECK_SERVICE: &str = "envoy.service.auth.v3.Authorization";
 
@@ -74,17 +76,21 @@ pub async fn serve(
     let admin = TcpListener::bind(process.admin)
         .await
         .map_err(|source| ServeError::Bind { what: format!("admin {}", process.admin), source })?;
-    let listener = bind(&process.listen)
-        .await
-        .map_err(|source| ServeError::Bind { what: format!("{:?}", process.listen), source })?;
-    let (log, writer) = audit::start(records, process.audit_queue).map_err(ServeError::Audit)?;
+    let listener = bound("", &process.listen).await?;
+    let watch = match &process.watch {
+        Some(address) => Some(bound("watch ", address).await?),
+        None => None,
+    };
+    let feed = Feed::new(if watch.is_some() { watch::RECENT } else { 0 });
+    let (log, writer) = audit::start(records, process.audit_queue, feed.clone()).map_err(ServeError::Audit)?;
     let parts = Parts::build(&settings, log).map_err(ServeError::Random)?;
-    let door = Door::new(listener, &settings, &parts)?;
+    let watch = watch.map(|listener| Watched::new(listener, feed)).transpose()?;
+    let doors = Doors { check: Door::new(listener, &settings, &parts)?, admin, watch };
     tracing::info!(listen = ?process.listen, admin = %process.admin, revision = %settings.revision, "serving");
 
     let readiness = parts.readiness.clone();
-    let (stop, _) = watch::channel(false);
-    let mut tasks = Tasks::start(parts, door, admin, file, settings, writer, &stop).await;
+    let (stop, _) = signal::channel(false);
+    let mut tasks = Tasks::start(parts, doors, file, settings, writer, &stop).await;
     let ended = tokio::select! {
         () = shutdown => None,
         ended = tasks.first_to_end() => Some(ended),
@@ -95,6 +101,35 @@ pub async fn serve(
     let _ = stop.send(true);
     tasks.finish(process.drain).await?;
     ended.map_or(Ok(()), Err)
+}
+
+async fn bound(what: &str, address: &Listen) -> Result<Listener, ServeError> {
+    bind(address).await.map_err(|source| ServeError::Bind { what: format!("{what}{address:?}"), source })
+}
+
+/// Where anybody comes in.
+struct Doors {
+    check: Door,
+    admin: TcpListener,
+    watch: Option<Watched>,
+}
+
+/// Where decisions are followed.
+struct Watched {
+    listener: Listener,
+    router: Router,
+}
+
+impl Watched {
+    fn new(listener: Listener, feed: Feed) -> Result<Self, ServeError> {
+        let on_loopback = matches!(listener, Listener::Loopback(_));
+        let router = watch::router(feed, on_loopback).map_err(|error| ServeError::Task("watch", error.to_string()))?;
+        Ok(Self { listener, router })
+    }
+
+    async fn serve(self) -> String {
+        watch::serve(self.listener, self.router).await
+    }
 }
 
 /// What answers, put together and not yet running.
@@ -144,19 +179,21 @@ struct Tasks {
 impl Tasks {
     async fn start(
         parts: Parts,
-        door: Door,
-        admin: TcpListener,
+        doors: Doors,
         file: &Path,
         settings: Settings,
         writer: JoinHandle<io::Result<()>>,
-        stop: &watch::Sender<bool>,
+        stop: &signal::Sender<bool>,
     ) -> Self {
         let (mut check, mut background) = (JoinSet::new(), JoinSet::new());
         let log = parts.checker.audit.clone();
         let (reporter, health) = tonic_health::server::health_reporter();
         set_health(&reporter, ServingStatus::NotServing).await;
         let router = admin::router(Arc::clone(&parts.metrics), parts.readiness.clone());
-        background.spawn(async move { ("admin", admin::serve(admin, router).await) });
+        background.spawn(async move { ("admin", admin::serve(doors.admin, router).await) });
+        if let Some(watched) = doors.watch {
+            background.spawn(async move { ("watch", watched.serve().await) });
+        }
         let kill_switch = KillSwitch::new(Arc::clone(&parts.live), Arc::clone(&parts.metrics));
         background.spawn(async move { ("revocations", outcome(kill_switch.run().await)) });
         let reloader = Reloader {
@@ -186,7 +223,7 @@ impl Tasks {
             // An error means that the sender is gone, which is an end as well.
             let _ = stopped.wait_for(|stop| *stop).await;
         };
-        check.spawn(async move { ("check", door.serve(services, seal, stopped).await) });
+        check.spawn(async move { ("check", doors.check.serve(services, seal, stopped).await) });
         Self { check, background, log, writer: Some(writer) }
     }
 

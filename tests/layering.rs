@@ -10,13 +10,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every module of the library, the highest first. A module may use those below it and none above.
-const LAYERS: [&str; 22] = [
+const LAYERS: [&str; 23] = [
     "cli",
     "dev",
     "lint",
     "logs",
     "server",
     "inject",
+    "watch",
     "admin",
     "reload",
     "kill_switch",

@@ -27,8 +27,9 @@ pub(crate) fn instructions(mesh: &Mesh) -> Result<String, Fault> {
     for (name, hop) in [("planner", &mesh.planner), ("researcher", &mesh.researcher), ("invoices", &mesh.invoices)] {
         let _ = writeln!(
             text,
-            "{name:<11} https://{}  hopgate http://{}/metrics  Envoy http://{}  config {}",
+            "{name:<11} https://{}  live page http://{}  metrics http://{}/metrics  Envoy http://{}  config {}",
             hop.address,
+            hop.sidecar.watch,
             hop.sidecar.admin,
             hop.envoy.admin(),
             hop.sidecar.config.display(),
@@ -66,6 +67,9 @@ echo 'revoked: [{{ actor: planner }}]' > {revoked}
 # What invoices says of itself to whoever is in the mesh: where its tokens come from.
 {as_researcher} https://{invoices}/.well-known/oauth-protected-resource
 
+# What was decided at invoices so far and is from now on, in words; the live page shows the same.
+{hopgate} logs --from {watch}
+
 # A configuration may be changed while this runs: what is good is taken at once.
 {hopgate} check {config}
 "#,
@@ -81,6 +85,7 @@ echo 'revoked: [{{ actor: planner }}]' > {revoked}
         key = mesh.folder.path("issuer-key.json").display(),
         revoked = mesh.folder.revoked().display(),
         config = mesh.invoices.sidecar.config.display(),
+        watch = mesh.invoices.sidecar.watch,
     );
     Ok(text)
 }

@@ -10,6 +10,7 @@ mod folder;
 mod keep;
 mod mesh;
 mod names;
+mod records;
 mod report;
 mod sidecar;
 mod story;
@@ -76,6 +77,7 @@ async fn play(args: &Args) -> Result<(Mesh, bool), Fault> {
     let played = story::play(&mut mesh).await?;
     anstream::println!("{}", report::table(&played));
     anstream::println!("The decision of each:\n{}", report::decisions(&played, args.lines));
+    anstream::println!("{}", records::shown(&mesh)?);
     anstream::println!("{}", report::sum(&played, started.elapsed()));
     Ok((mesh, played.iter().all(report::Played::is_as_expected)))
 }

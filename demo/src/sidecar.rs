@@ -27,24 +27,29 @@ pub(crate) struct Sidecar {
     pub(crate) config: PathBuf,
     pub(crate) socket: PathBuf,
     pub(crate) admin: SocketAddr,
+    /// The live page.
+    pub(crate) watch: SocketAddr,
     /// Just before it started: what was issued earlier it can not have seen.
     pub(crate) started_at: SystemTime,
 }
 
 impl Sidecar {
-    /// Starts `hopgate serve` with `template`, whose socket, admin address and issuer become this run's, and waits
-    /// until it is ready.
+    /// Starts `hopgate serve` with `template`, whose socket, addresses and issuer become this run's, and waits until
+    /// it is ready.
     pub(crate) async fn start(folder: &Folder, name: &str, template: &str, issuer: &str) -> Result<Self, Fault> {
         let socket = folder.sockets.path(name);
-        let admin = ports::free()?;
+        let (admin, watch) = (ports::free()?, ports::free()?);
         let config = folder.path(&format!("{name}.yaml"));
-        fs::write(&config, filled(template, name, &socket.display().to_string(), admin, issuer)?)?;
+        fs::write(
+            &config,
+            filled(template, name, &socket.display().to_string(), &[("admin", admin), ("watch", watch)], issuer)?,
+        )?;
         let mut command = Command::new(binary()?);
         command.arg("serve").arg("--config").arg(&config);
         let started_at = SystemTime::now();
         let mut service = Service::start(format!("hopgate of {name}"), command)?;
         wait_until_ready(&mut service, admin).await?;
-        Ok(Self { service, config, socket, admin, started_at })
+        Ok(Self { service, config, socket, admin, watch, started_at })
     }
 
     /// The decision with this id.
@@ -78,14 +83,23 @@ pub(crate) fn binary() -> Result<PathBuf, Fault> {
     Err(format!("no hopgate to run: {from} `{}`, which is not a file (`make demo` builds it)", path.display()).into())
 }
 
-fn filled(template: &str, name: &str, socket: &str, admin: SocketAddr, issuer: &str) -> Result<String, Fault> {
-    let written_admin = template.lines().find(|line| line.starts_with("admin: ")).unwrap_or("admin: ").to_owned();
-    let swaps = [
+fn filled(
+    template: &str,
+    name: &str,
+    socket: &str,
+    addresses: &[(&str, SocketAddr)],
+    issuer: &str,
+) -> Result<String, Fault> {
+    let of_files = [
         (format!("{WRITTEN_SOCKETS}{name}.sock"), format!("unix:{socket}")),
-        (written_admin, format!("admin: {admin}")),
         (WRITTEN_ISSUER.to_owned(), issuer.to_owned()),
     ];
-    swaps.into_iter().try_fold(template.to_owned(), |text, (written, ours)| {
+    let of_fields = addresses.iter().map(|(field, address)| {
+        let field = format!("{field}: ");
+        let written = template.lines().find(|line| line.starts_with(&field)).unwrap_or(&field).to_owned();
+        (written, format!("{field}{address}"))
+    });
+    of_files.into_iter().chain(of_fields).try_fold(template.to_owned(), |text, (written, ours)| {
         if text.contains(&written) {
             Ok(text.replace(&written, &ours))
         } else {
@@ -126,9 +140,9 @@ mod tests {
             let settings = hopgate::config::load(&file).unwrap();
             assert!(settings.warnings.is_empty(), "{name}: {:?}", settings.warnings);
 
-            let admin = "127.0.0.1:1".parse().unwrap();
+            let addresses = ["admin", "watch"].map(|field| (field, "127.0.0.1:1".parse().unwrap()));
             let template = fs::read_to_string(&file).unwrap();
-            let text = filled(&template, name, "/tmp/check.sock", admin, "http://127.0.0.1:2").unwrap();
+            let text = filled(&template, name, "/tmp/check.sock", &addresses, "http://127.0.0.1:2").unwrap();
             let dir = tempfile::tempdir().unwrap();
             let file = dir.path().join("config.yaml");
             fs::write(&file, text).unwrap();
@@ -141,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_template_that_changed_is_told() {
-        let fault = filled("listen: elsewhere", "planner", "s", "127.0.0.1:1".parse().unwrap(), "i").unwrap_err();
+        let fault = filled("listen: elsewhere", "planner", "s", &[], "i").unwrap_err();
         assert!(fault.to_string().contains("planner.sock"), "{fault}");
     }
 }

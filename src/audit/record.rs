@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::clean::clean;
 use crate::authz::{
     Actor, Check, Claims, ClientType, Findings, Mode, Operation, Outcome, Protocol, Reason, Scheme, Snapshot, Trail,
+    Verdict,
 };
 
 /// Most items of a list that a token fills; what is left out is not hidden: `delegation_depth`
@@ -82,6 +83,8 @@ pub struct Record<'a> {
     reason: Option<&'static str>,
     check: Option<&'static str>,
     would_deny: Vec<&'static str>,
+    passed: Vec<&'static str>,
+    not_asked: Vec<&'static str>,
     enforcement: &'static str,
     decision_id: &'a str,
     trace_id: Option<Cow<'a, str>>,
@@ -142,6 +145,8 @@ impl<'a> Record<'a> {
             reason: facts.decided.reason().map(Reason::code),
             check: facts.decided.reason().map(|reason| reason.check().name()),
             would_deny: facts.trail.would_refuse().map(Reason::code).collect(),
+            passed: having(facts.trail, Verdict::Passed),
+            not_asked: having(facts.trail, Verdict::NotAsked),
             enforcement: enforcement(facts.snapshot),
             decision_id: facts.decision_id,
             trace_id: facts.trace_id.map(clean),
@@ -227,6 +232,11 @@ fn protocol(facts: &Facts<'_>) -> &'static str {
         None if facts.grpc => Protocol::Grpc.name(),
         None => Protocol::Http.name(),
     }
+}
+
+/// The checks that ended in `verdict`.
+fn having(trail: &Trail, verdict: Verdict) -> Vec<&'static str> {
+    trail.iter().filter(|(_, found)| *found == verdict).map(|(check, _)| check.name()).collect()
 }
 
 fn enforcement(snapshot: &Snapshot) -> &'static str {

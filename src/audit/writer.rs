@@ -16,6 +16,7 @@ use std::time::Duration;
 use aws_lc_rs::digest;
 use thiserror::Error;
 
+use super::feed::Feed;
 use super::record::hex;
 
 /// Most bytes gathered for one write.
@@ -132,15 +133,19 @@ impl Shared {
     }
 }
 
-/// Starts the writer of `sink`, with room for `capacity` records. The thread ends when the last
-/// [`AuditLog`] is gone and all is written, or with the error that stopped it.
+/// Starts the writer of `sink`, with room for `capacity` records; what is written goes to `feed`, too.
+/// The thread ends when the last [`AuditLog`] is gone and all is written, or with the error that stopped it.
 ///
 /// # Errors
 /// The thread could not be started.
-pub fn start(sink: impl Write + Send + 'static, capacity: usize) -> io::Result<(AuditLog, JoinHandle<io::Result<()>>)> {
+pub fn start(
+    sink: impl Write + Send + 'static,
+    capacity: usize,
+    feed: Feed,
+) -> io::Result<(AuditLog, JoinHandle<io::Result<()>>)> {
     let (queue, lines) = sync_channel(capacity);
     let shared = Arc::new(Shared::default());
-    let writer = Writer { sink, shared: Arc::clone(&shared), seq: 0, prev: [0; 32], batch: Vec::new() };
+    let writer = Writer { sink, feed, shared: Arc::clone(&shared), seq: 0, prev: [0; 32], batch: Vec::new() };
     let thread = thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run(&lines))?;
     Ok((AuditLog { queue, capacity, shared }, thread))
 }
@@ -155,6 +160,7 @@ enum After {
 
 struct Writer<W> {
     sink: W,
+    feed: Feed,
     shared: Arc<Shared>,
     seq: u64,
     prev: [u8; 32],
@@ -214,6 +220,7 @@ impl<W: Write> Writer<W> {
                 Err(error) => return Err(error),
             }
         }
+        self.feed.publish(&self.batch);
         self.batch.clear();
         self.sink.flush()
     }
@@ -275,7 +282,7 @@ mod tests {
     #[test]
     fn records_are_numbered_and_chained_in_order() {
         let sink = Sink::default();
-        let (log, thread) = start(sink.clone(), 16).expect("a thread");
+        let (log, thread) = start(sink.clone(), 16, Feed::new(0)).expect("a thread");
         for n in 0..5 {
             let _receipt = log.accept(format!("{{\"n\":{n}}}").into_bytes(), false).expect("room");
         }
@@ -295,7 +302,7 @@ mod tests {
     #[test]
     fn a_full_queue_refuses_at_once_and_leaves_a_gap() {
         let (go, wait) = mpsc::channel();
-        let (log, _thread) = start(Stuck(wait), 2).expect("a thread");
+        let (log, _thread) = start(Stuck(wait), 2, Feed::new(0)).expect("a thread");
         let refused = (0..10).filter(|_| log.accept(b"{}".to_vec(), false).is_err()).count();
         assert!(refused >= 7, "two wait, one may be in the writer's hands: {refused}");
         drop(go);
@@ -304,7 +311,7 @@ mod tests {
     #[test]
     fn refusals_leave_half_of_the_room_to_allows() {
         let (_go, wait) = mpsc::channel();
-        let (log, _thread) = start(Stuck(wait), 8).expect("a thread");
+        let (log, _thread) = start(Stuck(wait), 8, Feed::new(0)).expect("a thread");
         while log.accept(b"{}".to_vec(), true).is_ok() {}
         for _ in 0..3 {
             let _receipt = log.accept(b"{}".to_vec(), false).expect("room for an allow");
@@ -328,7 +335,7 @@ mod tests {
     #[test]
     fn a_full_disk_refuses_and_loses_nothing_that_was_accepted() {
         let (sink, full) = (Sink::default(), Arc::new(AtomicBool::new(true)));
-        let (log, thread) = start(Disk(sink.clone(), Arc::clone(&full)), 16).expect("a thread");
+        let (log, thread) = start(Disk(sink.clone(), Arc::clone(&full)), 16, Feed::new(0)).expect("a thread");
         let _receipt = log.accept(b"{}".to_vec(), false).expect("room");
         while !log.shared.broken.load(Ordering::Acquire) {
             thread::yield_now();
@@ -345,7 +352,7 @@ mod tests {
     fn a_broken_sink_refuses_every_later_record() {
         let (go, wait) = mpsc::channel::<()>();
         drop(go);
-        let (log, thread) = start(Stuck(wait), 16).expect("a thread");
+        let (log, thread) = start(Stuck(wait), 16, Feed::new(0)).expect("a thread");
         let _ = log.accept(b"{}".to_vec(), false);
         assert!(thread.join().expect("no panic").is_err());
         assert!(matches!(log.accept(b"{}".to_vec(), false), Err(RecordRefused)));

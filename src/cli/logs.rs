@@ -1,6 +1,7 @@
 //! `hopgate logs`
 
 mod input;
+mod live;
 mod verify;
 
 use std::io::{self, BufWriter, Write as _};

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +9,8 @@ use super::faults::Faults;
 use super::files::Files;
 use super::revocations::RevocationSettings;
 use super::settings::{Listen, ProcessSettings, Settings, Upstream};
-use super::{issuers, policies, replay, revocations, sender, services, tls, written};
-use crate::authz::{Agent, AgentIndex, Agents, Ceiling, Check, Enforcement, SpiffeId, is_scope_token};
+use super::{enforcement, issuers, listen, policies, replay, revocations, sender, services, tls, written};
+use crate::authz::{Agent, AgentIndex, Agents, Ceiling, SpiffeId, is_scope_token};
 
 /// Builds the settings. Faults land in `faults`; with any, the result is not to be used.
 pub(super) fn build(
@@ -26,7 +25,7 @@ pub(super) fn build(
     let names = AgentNames::new(&agents);
     let services = services::build(config, &names, faults, warnings);
     let policies = policies::build(config, &services, files, faults);
-    let enforcement = enforcement(config, warnings);
+    let enforcement = enforcement::build(config, warnings);
     Some(Settings {
         revision: Arc::from(""),
         tls: match (&config.tls, process.as_ref().map(|process| &process.listen)) {
@@ -87,7 +86,8 @@ fn process(
     warnings: &mut Faults,
 ) -> Option<ProcessSettings> {
     let proofs = sender::proofs(&config.dpop, files, faults, warnings);
-    let listen = listen(config, files, faults);
+    let listen = listen::checks(config, files, faults);
+    let watch = listen::watch(config, faults);
     let admin = config.admin.parse::<SocketAddr>();
     if admin.is_err() {
         faults.add("admin", format_args!("found `{}`, expected an address such as `127.0.0.1:9902`", config.admin));
@@ -100,6 +100,7 @@ fn process(
     Some(ProcessSettings {
         listen: listen?,
         admin: admin.ok()?,
+        watch: watch.ok()?,
         replay: replay?,
         proofs,
         audit_queue: size(config.audit.queue)?,
@@ -109,32 +110,6 @@ fn process(
         deadline: config.limits.deadline.0,
         drain: config.limits.drain.0,
     })
-}
-
-fn listen(config: &written::Config, files: &Files<'_>, faults: &mut Faults) -> Option<Listen> {
-    if let Some(path) = config.listen.strip_prefix("unix:") {
-        if !path.starts_with('/') {
-            faults.add("listen", format_args!("found `{}`, expected an absolute path after `unix:`", config.listen));
-            return None;
-        }
-        if config.tls.is_some() {
-            faults.add("tls", "is not used: `listen` is a Unix socket");
-        }
-        // The schema has checked the digits.
-        let mode = u32::from_str_radix(&config.socket_mode, 8).ok()?;
-        return Some(Listen::Unix { path: PathBuf::from(path), mode });
-    }
-    let Ok(address) = config.listen.parse::<SocketAddr>() else {
-        faults.add(
-            "listen",
-            format_args!(
-                "found `{}`, expected `unix:/path/to.sock` or an address such as `127.0.0.1:9191`",
-                config.listen
-            ),
-        );
-        return None;
-    };
-    tls::listen(address, config.tls.as_ref(), files, faults)
 }
 
 fn agents(config: &written::Config, faults: &mut Faults) -> Agents {
@@ -207,29 +182,6 @@ pub(super) fn scope_list(scopes: &[String], path: &str, faults: &mut Faults) -> 
         }
     }
     scopes.iter().map(|scope| scope.as_str().into()).collect()
-}
-
-fn enforcement(config: &written::Config, warnings: &mut Faults) -> Enforcement {
-    config.enforcement.iter().fold(Enforcement::default(), |enforcement, (check, mode)| {
-        let check = match check {
-            written::ObservableCheck::Audience => Check::Audience,
-            written::ObservableCheck::Delegation => Check::Delegation,
-            written::ObservableCheck::Revocation => Check::Revocation,
-            written::ObservableCheck::Caller => Check::Caller,
-            written::ObservableCheck::Sender => Check::Sender,
-            written::ObservableCheck::StepUp => Check::StepUp,
-            written::ObservableCheck::Scopes => Check::Scopes,
-            written::ObservableCheck::Approval => Check::Approval,
-            written::ObservableCheck::Policy => Check::Policy,
-        };
-        match mode {
-            written::Mode::Enforce => enforcement,
-            written::Mode::Observe => {
-                warnings.add(format_args!("enforcement.{check}"), "is only observed: what it would refuse is allowed");
-                enforcement.observing(check)
-            }
-        }
-    })
 }
 
 /// Agents by the name the configuration gives them.

@@ -6,9 +6,11 @@
 mod build;
 mod defaults;
 mod demands;
+mod enforcement;
 mod faults;
 mod files;
 mod issuers;
+mod listen;
 mod parse;
 mod policies;
 mod replay;

@@ -44,6 +44,8 @@ pub struct Settings {
 pub struct ProcessSettings {
     pub listen: Listen,
     pub admin: SocketAddr,
+    /// A Unix socket or a loopback address.
+    pub watch: Option<Listen>,
     pub replay: ReplaySettings,
     pub proofs: ProofSettings,
     /// Decision records waiting to be written.

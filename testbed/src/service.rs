@@ -141,9 +141,16 @@ impl Service {
     /// When the process cannot be waited for.
     pub fn stop(&mut self) -> Result<ExitStatus, Error> {
         self.signal(Signal::TERM);
+        self.wait(GRACE).or_else(|_| self.kill())
+    }
+
+    /// Waits until it ends by itself.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] after `within`, or when the process cannot be waited for.
+    pub fn wait(&mut self, within: Duration) -> Result<ExitStatus, Error> {
         let what = format!("the end of {}", self.name);
-        let ended = wait::until(&what, GRACE, || Ok(self.try_wait()?.ok_or_else(|| "still running".to_owned())));
-        ended.or_else(|_| self.kill())
+        wait::until(&what, within, || Ok(self.try_wait()?.ok_or_else(|| "still running".to_owned())))
     }
 
     /// SIGKILL at once: the crash that a test asks for.

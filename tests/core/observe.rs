@@ -42,6 +42,19 @@ fn an_unreadable_chain_is_nobody_even_where_delegation_is_observed() {
 }
 
 #[test]
+fn all_stands_for_every_check_that_may_be_observed_and_is_not_named() {
+    let mode = |enforcement: &str, check| state("{}", enforcement).snapshot.enforcement.mode(check);
+    for check in Check::ALL {
+        assert_eq!(mode("enforcement: { all: observe }", check) == Mode::Observe, check.can_observe(), "{check}");
+        let named = check == Check::Revocation;
+        let expected = if check.can_observe() && !named { Mode::Observe } else { Mode::Enforce };
+        assert_eq!(mode("enforcement: { all: observe, revocation: enforce }", check), expected, "{check}");
+        let expected = if named { Mode::Observe } else { Mode::Enforce };
+        assert_eq!(mode("enforcement: { all: enforce, revocation: observe }", check), expected, "{check}");
+    }
+}
+
+#[test]
 fn checks_marked_always_can_not_be_observed() {
     for check in Check::ALL {
         let mode = Enforcement::default().observing(check).mode(check);

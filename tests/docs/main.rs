@@ -9,6 +9,7 @@
 mod fixture;
 mod page;
 mod policies;
+mod proto;
 mod record_schema;
 mod samples;
 mod tables;

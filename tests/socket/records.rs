@@ -7,12 +7,14 @@ use crate::support::tokens::of;
 use crate::support::{AUDIENCE, Call, ISSUER, Plan, spiffe};
 
 /// Their names and order are API.
-const FIELDS: [&str; 43] = [
+const FIELDS: [&str; 45] = [
     "time",
     "decision",
     "reason",
     "check",
     "would_deny",
+    "passed",
+    "not_asked",
     "enforcement",
     "decision_id",
     "trace_id",
@@ -104,7 +106,9 @@ async fn the_record_of_an_allow_has_these_fields() {
     assert_eq!(
         steady(record),
         json!({
-            "decision": "allow", "reason": null, "check": null, "would_deny": [], "enforcement": "enforce",
+            "decision": "allow", "reason": null, "check": null, "would_deny": [],
+            "passed": ["request", "route", "credential", "token", "audience", "revocation", "delegation", "scopes"],
+            "not_asked": ["caller", "sender", "step_up", "approval", "policy", "replay"], "enforcement": "enforce",
             "trace_id": "0af7651916cd43dd8448eb211c80319c", "request_id": "r-1",
             "service": "invoices", "route": "list", "risk": null, "scheme": "Bearer", "bound_to": [], "revocations": null,
             "protocol": "http", "operation": null, "operation_name": null, "tenant": null, "method": "GET", "path": "/invoices",
@@ -137,6 +141,7 @@ async fn the_record_of_a_deny_holds_what_was_verified_by_then_and_marks_what_was
         steady(record),
         json!({
             "decision": "deny", "reason": "signature_invalid", "check": "token", "would_deny": [],
+            "passed": ["request", "route", "credential"], "not_asked": [],
             "enforcement": "enforce", "trace_id": null, "request_id": null, "service": "invoices", "route": "list",
             "risk": null, "scheme": "Bearer", "bound_to": [], "revocations": null,
             "protocol": "http", "operation": null, "operation_name": null, "tenant": null,

@@ -5,15 +5,20 @@ use std::io::{self, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::live::Live;
 use crate::cli::exit::{Exit, fail};
 use crate::logs::name::shown;
 use crate::logs::{Decision, Filter, Found, Line, Lines, Wanted, moment};
+use crate::watch::Address;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Input {
     /// Files of decision records, in order; `-`, or none, is stdin.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Follow a running hopgate instead, at its `watch`: `127.0.0.1:9903` or `unix:/path/to.sock`.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "files")]
+    from: Option<Address>,
     /// As it is named in the configuration, exactly; so with all names.
     #[arg(long, value_name = "NAME", help_heading = FILTERS)]
     service: Vec<String>,
@@ -95,7 +100,7 @@ impl Input {
         let filter = self.filter();
         let (mut foreign, mut prefixed) = (0_u64, 0_u64);
         let mut file = String::new();
-        let read = each(&self.files, |step| match step {
+        let read = self.each(|step| match step {
             Step::Begins(name) => {
                 name.clone_into(&mut file);
                 Ok(())
@@ -122,6 +127,13 @@ impl Input {
             eprintln!("hopgate: {foreign} line(s) are no decision record");
         }
         read
+    }
+
+    fn each(&self, take: impl FnMut(Step<'_>) -> Result<(), Stop>) -> Result<(), Stop> {
+        let Some(address) = &self.from else { return each(&self.files, take) };
+        let name = address.to_string();
+        let live = Live::new(address.clone()).map_err(|error| unreadable(&name, &error))?;
+        lines(&name, live, take)
     }
 
     fn filter(&self) -> Filter {
@@ -153,19 +165,28 @@ pub(super) fn each(files: &[PathBuf], mut take: impl FnMut(Step<'_>) -> Result<(
         return Err(Stop::Read("no file is given, and stdin is a terminal".to_owned()));
     }
     for file in if files.is_empty() { stdin.as_slice() } else { files } {
-        let unreadable = |error: io::Error| Stop::Read(format!("can't read `{}`: {error}", file.display()));
-        let mut lines = Lines::new(open(file).map_err(unreadable)?);
         let name = file.to_string_lossy();
-        take(Step::Begins(if name == "-" { "stdin" } else { &name }))?;
-        loop {
-            if lines.may_wait() {
-                take(Step::Waiting)?;
-            }
-            let Some(line) = lines.next_line().map_err(unreadable)? else { break };
-            take(Step::Line(line))?;
-        }
+        let input = open(file).map_err(|error| unreadable(&name, &error))?;
+        lines(if name == "-" { "stdin" } else { &name }, input, &mut take)?;
     }
     Ok(())
+}
+
+/// Every line of `input`, which is called `name`.
+fn lines(name: &str, input: impl Read, mut take: impl FnMut(Step<'_>) -> Result<(), Stop>) -> Result<(), Stop> {
+    let mut lines = Lines::new(input);
+    take(Step::Begins(name))?;
+    loop {
+        if lines.may_wait() {
+            take(Step::Waiting)?;
+        }
+        let Some(line) = lines.next_line().map_err(|error| unreadable(name, &error))? else { return Ok(()) };
+        take(Step::Line(line))?;
+    }
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Stop {
+    Stop::Read(format!("can't read `{name}`: {error}"))
 }
 
 fn open(file: &Path) -> io::Result<Box<dyn Read>> {

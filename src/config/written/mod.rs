@@ -40,6 +40,10 @@ pub struct Config {
     /// Address of `/livez`, `/readyz` and `/metrics`.
     #[serde(default = "default_admin")]
     pub admin: String,
+    /// Where decisions are shown as they happen, to people (a page) and programs (gRPC): a loopback
+    /// address such as `127.0.0.1:9903`, or `unix:/path/to.sock`. Without it, nowhere.
+    #[serde(default)]
+    pub watch: Option<String>,
     /// The authorization servers whose tokens are accepted.
     #[schemars(length(min = 1))]
     pub issuers: Vec<Issuer>,
@@ -71,7 +75,7 @@ pub struct Config {
     pub revocations: Option<RevocationsFile>,
     #[serde(default)]
     pub audit: Audit,
-    /// Checks that only record what they would refuse.
+    /// Checks that only record what they would refuse. `all` stands for each that may be observed and is not named.
     #[serde(default)]
     pub enforcement: BTreeMap<ObservableCheck, Mode>,
     #[serde(default)]
@@ -272,6 +276,7 @@ pub enum OptionalClaim {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ObservableCheck {
+    All,
     Audience,
     Delegation,
     Revocation,

@@ -1,0 +1,114 @@
+//! The other end of the decision stream: another hopgate's decisions, followed.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt as _};
+use hyper_util::rt::TokioIo;
+use thiserror::Error;
+use tokio::net::UnixStream;
+use tonic::transport::{Channel, Endpoint};
+use tower::service_fn;
+
+use super::RECENT;
+use super::pb::decision_service_client::DecisionServiceClient;
+use super::pb::watch_decisions_response::Event;
+use super::pb::{WatchDecisionsRequest, WatchDecisionsResponse};
+use crate::audit::Followed;
+
+/// Longest time to connect.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How often the other end must show that it is there, and for how long it may fail to.
+const PING: Duration = Duration::from_secs(10);
+
+/// Where another hopgate is watched: its `watch`, or a port that leads there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    Unix(PathBuf),
+    Tcp(String),
+}
+
+/// Why decisions are not followed, or no longer.
+#[derive(Debug, Error)]
+pub enum NotFollowed {
+    #[error("can't connect to `{0}`: {1}")]
+    Connect(Address, #[source] tonic::transport::Error),
+    #[error("{}: {}", .0.code(), .0.message())]
+    Refused(Box<tonic::Status>),
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return Ok(Self::Unix(path.into()));
+        }
+        let has_port = text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        if has_port && Endpoint::from_shared(format!("http://{text}")).is_ok() {
+            Ok(Self::Tcp(text.to_owned()))
+        } else {
+            Err("expected `unix:/path/to.sock` or an address such as `127.0.0.1:9903`".to_owned())
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(address) => f.write_str(address),
+        }
+    }
+}
+
+/// Decisions from the recent ones on, until the other end goes away.
+///
+/// # Errors
+/// There is no connection, or nobody may follow.
+pub async fn follow(
+    address: &Address,
+) -> Result<impl Stream<Item = Result<Followed, NotFollowed>> + use<>, NotFollowed> {
+    let channel = connect(address).await.map_err(|error| NotFollowed::Connect(address.clone(), error))?;
+    let request = WatchDecisionsRequest { recent: u32::try_from(RECENT).unwrap_or(u32::MAX) };
+    let responses = DecisionServiceClient::new(channel).watch_decisions(request).await.map_err(refused)?;
+    Ok(responses.into_inner().filter_map(async |response| response.map(followed).map_err(refused).transpose()))
+}
+
+async fn connect(address: &Address) -> Result<Channel, tonic::transport::Error> {
+    // The name is for the guard of the other end.
+    let host = match address {
+        Address::Unix(_) => "localhost",
+        Address::Tcp(address) => address,
+    };
+    let endpoint = Endpoint::from_shared(format!("http://{host}"))?
+        .connect_timeout(CONNECT)
+        .http2_keep_alive_interval(PING)
+        .keep_alive_timeout(PING)
+        .keep_alive_while_idle(true);
+    match address {
+        Address::Tcp(_) => endpoint.connect().await,
+        Address::Unix(path) => {
+            let path = path.clone();
+            let connect = service_fn(move |_| {
+                let stream = UnixStream::connect(path.clone());
+                async { stream.await.map(TokioIo::new) }
+            });
+            endpoint.connect_with_connector(connect).await
+        }
+    }
+}
+
+/// `None` for what only a newer hopgate says.
+fn followed(response: WatchDecisionsResponse) -> Option<Followed> {
+    match response.event? {
+        Event::Written(written) => Some(Followed::Line(written.line.into())),
+        Event::Missed(lines) => Some(Followed::Missed(lines)),
+    }
+}
+
+fn refused(status: tonic::Status) -> NotFollowed {
+    NotFollowed::Refused(Box::new(status))
+}
