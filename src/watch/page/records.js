@@ -50,9 +50,10 @@ export const KINDS = {
   answer: ["Answered", (record) => record.decision === "answer"],
 };
 
-// Values of a record under each facet. Agents and subjects are those of verified tokens, so that no search finds a forgery.
+// Values of a record under each facet, as `hopgate logs` has them. Agents and subjects are those of verified tokens, so that no
+// search finds a forgery.
 export const FACETS = {
-  agent: (record) => [...new Set([...list(record.actor_chain), ...(record.client_type === "agent" ? list([record.client_id]) : [])])],
+  agent: (record) => [...list(record.actor_chain), record.client_id],
   subject: (record) => [record.subject],
   reason: (record) => [record.reason, ...list(record.would_deny)],
   service: (record) => [record.service],
