@@ -16,6 +16,7 @@ mod page {
     mod decisions;
     mod hostile;
     mod looks;
+    mod served;
     mod stage;
     mod status;
     mod stream;

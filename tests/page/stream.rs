@@ -9,7 +9,10 @@ async fn a_lost_connection_is_said_and_found_again() {
     let visit = Stage::new().visit_whatever_fails("stream");
     let found = visit.found;
     assert_eq!(found["states"], json!(["Live", "Reconnecting", "Live"]));
-    assert!(found["stale"].as_str().is_some_and(|words| words.starts_with("State is ")), "an old state is called old: {found}");
+    assert!(
+        found["stale"].as_str().is_some_and(|words| words.starts_with("State is ")),
+        "an old state is called old: {found}"
+    );
     assert_eq!(found["after"], 2, "what was held stays, and what is new is added");
     assert_eq!(visit.elsewhere, Vec::<String>::new());
     for fault in visit.faults {

@@ -28,6 +28,33 @@ async fn every_field_of_the_schema_has_its_place_and_every_check_its_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_document_says_what_the_page_has() {
+    let found = Stage::new().visit("words");
+    let text = std::fs::read_to_string("docs/watch.md").unwrap();
+    let verdicts: Vec<_> =
+        found["verdicts"].as_array().unwrap().iter().map(|verdict| verdict.as_str().unwrap()).collect();
+    let mut listed = column(&text, "| verdict | from the record |");
+    listed.sort_unstable();
+    let mut known = verdicts.clone();
+    known.sort_unstable();
+    assert_eq!(listed, known);
+    for part in found["parts"].as_array().unwrap() {
+        let part = part.as_str().unwrap();
+        assert!(column(&text, "| part | shows |").contains(&part), "{part}");
+    }
+    let (most, recent) = (found["most"].as_u64().unwrap(), hopgate::watch::RECENT);
+    assert!(text.contains(&format!("the last {most} decisions it got, the first of them the last {recent}")));
+}
+
+/// The first cells of the table whose head is `head`.
+pub(super) fn column<'a>(text: &'a str, head: &str) -> Vec<&'a str> {
+    let rows = text.lines().skip_while(|line| *line != head).skip(2).take_while(|line| line.starts_with('|'));
+    let cells: Vec<_> = rows.map(|row| row.split('|').nth(1).unwrap().trim()).collect();
+    assert!(!cells.is_empty(), "no table `{head}`");
+    cells
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_field_that_the_page_does_not_know_is_shown() {
     let found = Stage::new().visit("unknown");
     assert_eq!(found["group"], "Other");

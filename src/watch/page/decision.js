@@ -5,7 +5,8 @@ import { badge, el, icon, number, unseen, word } from "./parts.js";
 import { believed, chain, lineOf, verdicts } from "./records.js";
 import { why } from "./list.js";
 
-const SHAPES = {
+// Every verdict, with its sign.
+export const VERDICTS = {
   refused: "deny",
   "would have refused": "would",
   passed: "allow",
@@ -63,7 +64,7 @@ function checked(record, checks, reasons) {
       "tr",
       { class: verdict.replaceAll(" ", "-") },
       el("th", { scope: "row" }, word(name, { class: "mono" }), el("span", { class: "asks" }, CHECKS[name] ?? "")),
-      el("td", {}, el("span", { class: "verdict" }, icon(SHAPES[verdict]), verdict), found.map((reason) => [" ", el("span", { class: "mono why" }, word(reason ?? ""))])),
+      el("td", {}, el("span", { class: "verdict" }, icon(VERDICTS[verdict]), verdict), found.map((reason) => [" ", el("span", { class: "mono why" }, word(reason ?? ""))])),
     ),
   );
   const head = el("tr", {}, ["Check", "Verdict"].map((name) => el("th", { scope: "col" }, unseen(name))));
