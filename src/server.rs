@@ -72,15 +72,15 @@ pub async fn serve(
         tracing::warn!(%warning, "configuration");
     }
     let process = settings.process.clone();
-    // The admin port first: who finds the socket there may ask for readiness.
+    // The others first: who finds the socket of checks there may ask for readiness, and watch.
     let admin = TcpListener::bind(process.admin)
         .await
         .map_err(|source| ServeError::Bind { what: format!("admin {}", process.admin), source })?;
-    let listener = bound("", &process.listen).await?;
     let watch = match &process.watch {
         Some(address) => Some(bound("watch ", address).await?),
         None => None,
     };
+    let listener = bound("", &process.listen).await?;
     let feed = Feed::new(if watch.is_some() { watch::RECENT } else { 0 });
     let (log, writer) = audit::start(records, process.audit_queue, feed.clone()).map_err(ServeError::Audit)?;
     let parts = Parts::build(&settings, log).map_err(ServeError::Random)?;
