@@ -30,6 +30,7 @@ export default async function ({ open, ask, expect }) {
   await page.click('.kind.would span');
   await listed(expect, page, 1);
   found.by_would = await shown();
+  found.if_enforced = await page.$$eval("#groups li", (all) => all.map((line) => line.querySelector(".why").textContent));
   await page.click("#clear");
   await listed(expect, page, 6);
 

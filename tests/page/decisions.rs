@@ -35,6 +35,7 @@ async fn decisions_are_shown_as_they_happen_filtered_and_opened() {
     assert_eq!(found["by_agent"], json!(["refuse the chain"]));
     assert_eq!(found["by_text"], json!(["refuse the chain"]));
     assert_eq!(found["by_would"], json!(["would refuse"]));
+    assert_eq!(found["if_enforced"], json!(["caller_not_actor"]));
     assert_eq!(found["groups"].as_array().map(Vec::len), Some(4), "{}", found["groups"]);
     assert_eq!(found["while_paused"], 6);
     assert_eq!(found["resumed"], 7);

@@ -9,7 +9,7 @@ async fn hostile_names_are_text_and_break_nothing() {
     assert_eq!(found["prior"], CLOSING);
     assert_eq!(found["actor"], "\u{5d0}\u{5d1}\u{fffd} planner");
     assert_eq!(found["made"], 0, "no element came of a name");
-    assert_eq!(found["title"], "(1 refused) hopgate");
+    assert_eq!(found["title"], "(1 refused) invoices hopgate");
     assert_eq!(found["isolated"], true, "the direction of a name ends with it");
     assert_eq!(found["overflows"], serde_json::json!([]), "no width is too narrow");
     assert_eq!(found["last_seen"], true, "a long name hides nobody who comes after");

@@ -1,6 +1,7 @@
 //! A hopgate whose page is visited, and what is done meanwhile.
 
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 
 use hopgate::dev::keys::SigningKey;
@@ -11,7 +12,7 @@ use testbed::ports;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
-use crate::support::{Call, Gate, Plan, spiffe, tokens};
+use crate::support::{Call, Gate, Plan, SOON, spiffe, tokens};
 
 /// Names that would break a page, or be taken for something else, if they were more than text.
 pub(super) const MARKUP: &str = "<img src=x onerror=\"document.title='owned'\">";
@@ -20,6 +21,8 @@ pub(super) const RIGHT_TO_LEFT: &str = "\u{5d0}\u{5d1}\u{202e} planner";
 
 pub(super) struct Stage {
     gate: Option<Gate>,
+    /// Who follows besides the page.
+    crowd: Vec<TcpStream>,
     pub(super) address: SocketAddr,
 }
 
@@ -28,7 +31,7 @@ impl Stage {
     pub(super) fn new() -> Self {
         let address = ports::free().expect("a port");
         let plan = Plan::new().set("/watch", json!(address.to_string()));
-        Self { gate: Some(plan.set("/enforcement/caller", json!("observe")).start()), address }
+        Self { gate: Some(plan.set("/enforcement/caller", json!("observe")).start()), crowd: Vec::new(), address }
     }
 
     pub(super) fn gate(&mut self) -> &mut Gate {
@@ -81,6 +84,15 @@ impl Stage {
                 let token = tokens::of(&subject).actors([RIGHT_TO_LEFT, CLOSING]);
                 Call::get("/open").bearer(&gate.mint(&token)).header("x-request-id", MARKUP)
             }
+            "crowd" => {
+                // More than are let in.
+                self.crowd = (0..17).map(|_| follower(self.address)).collect();
+                return Value::Null;
+            }
+            "disperse" => {
+                self.crowd.clear();
+                return Value::Null;
+            }
             "end" => {
                 let mut gate = self.gate.take().expect("a running hopgate");
                 gate.service.kill().expect("killed");
@@ -97,4 +109,13 @@ impl Stage {
         let answer = gate.ask(&call).await;
         gate.record(&answer)
     }
+}
+
+/// Somebody who asked for the stream of events, and was answered.
+fn follower(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    stream.set_read_timeout(Some(SOON)).expect("a timeout");
+    stream.write_all(b"GET /decisions HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("asked");
+    stream.read_exact(&mut [0; 12]).expect("an answer");
+    stream
 }

@@ -21,6 +21,13 @@ async fn a_lost_connection_is_said_and_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_finds_no_place_says_so_and_comes_in_later() {
+    let visit = Stage::new().visit_whatever_fails("crowded");
+    assert_eq!(visit.found, json!(["Reconnecting", "Live"]));
+    assert!(visit.faults.iter().all(|fault| fault.contains("503")), "{:?}", visit.faults);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_went_by_unseen_is_counted_and_what_is_held_is_bounded() {
     let found = Stage::new().visit("missed");
     assert_eq!(found["missed"], "Missed 12: ask the log for them");

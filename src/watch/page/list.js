@@ -58,7 +58,7 @@ export function row(record) {
 export function group({ count, latest }, now) {
   const times = `${number(count)} ×`;
   const last = el("span", { class: "quiet last-seen" }, `last ${ago((now - Date.parse(latest.time)) / 1000)} ago`);
-  const open = el("a", { href: `#${encodeURIComponent(latest.decision_id)}` }, el("span", { class: "mono why" }, word(latest.reason ?? "no reason")));
+  const open = el("a", { href: `#${encodeURIComponent(latest.decision_id)}` }, why(latest));
   open.append(unseen(", open the last one"));
   return el("li", {}, el("span", { class: "count" }, times), open, who(latest), el("span", { class: "called" }, called(latest)), last);
 }

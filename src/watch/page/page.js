@@ -18,7 +18,6 @@ const TOLD = 20_000;
 
 const $ = (id) => document.getElementById(id);
 const filters = $("filters");
-const title = document.title;
 
 const held = new Held();
 let waiting = [];
@@ -114,7 +113,7 @@ function draw() {
   const at = now();
   const found = held.list.filter((record) => matches(record, wanted, at));
   drawFacets(at);
-  drawGroups(found.filter((record) => record.decision === "deny"), at);
+  drawGroups(found, at);
   drawRows(found);
   $("held").textContent = `${number(found.length)} of ${number(held.list.length)} held${waiting.length > 0 ? `, ${number(waiting.length)} waiting` : ""}`;
   $("clear").hidden = !Object.entries(wanted).some(([name, value]) => value && value !== "all" && name !== "");
@@ -122,7 +121,8 @@ function draw() {
   $("empty").hidden = found.length > 0;
   $("empty").textContent = held.list.length === 0 ? "No decision yet." : "No decision held passes these filters.";
   const refused = held.list.filter(KINDS.deny[1]).length;
-  document.title = refused > 0 ? `(${refused} refused) ${title}` : title;
+  // Of several in as many tabs the one that refuses is seen.
+  document.title = [refused > 0 ? `(${refused} refused)` : "", status?.services[0] ?? "", "hopgate"].filter(Boolean).join(" ");
   open();
 }
 
@@ -142,7 +142,10 @@ function drawRows(found) {
   rove(document.activeElement?.closest("#rows tr") ?? body.querySelector("[aria-current]") ?? body.firstElementChild);
 }
 
-function drawGroups(refused, at) {
+function drawGroups(found, at) {
+  const would = wanted.kind === "would";
+  const refused = found.filter(would ? KINDS.would[1] : KINDS.deny[1]);
+  $("refused-title").textContent = KINDS[would ? "would" : "deny"][0];
   const all = groups(refused);
   const since = refused.at(-1);
   $("refused-note").textContent = since
@@ -190,7 +193,7 @@ function open(focus = false) {
     else line.removeAttribute("aria-current");
   }
   // What is open stays open when it is no longer held.
-  const key = record ? `${id} ${status ? status.revision : ""}` : id;
+  const key = record ? `${id} ${status === null}` : id;
   if (key !== shownId && !(shownId?.startsWith(`${id} `) && !record)) {
     shownId = key;
     document.body.classList.toggle("opened", id !== null);

@@ -82,12 +82,12 @@ export function counts(records, wanted, now, facet) {
   return [...found].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
 }
 
-// Refused calls that differ only in when: the most frequent first.
+// Calls that were, or would be, refused and differ only in when: the most frequent first.
 export function groups(records) {
   const found = new Map();
   for (const record of records) {
     const steps = chain(record);
-    const key = JSON.stringify([record.reason, record.service, record.route, record.operation_name, steps.map(({ name, role }) => [name, role])]);
+    const key = JSON.stringify([record.reason ?? record.would_deny, record.service, record.route, record.operation_name, steps.map(({ name, role }) => [name, role])]);
     const group = found.get(key);
     if (group) group.count += 1;
     else found.set(key, { count: 1, latest: record });
