@@ -91,7 +91,7 @@ function fields(record) {
 function field(name, words, value, record) {
   const doubted = name === "claimed";
   const shown = doubted && value ? claims(value) : said(name, value, record);
-  return el("div", { class: doubted ? "doubtful" : undefined, "data-field": name }, el("dt", {}, words ? `${words} ` : "", el("code", {}, word(name))), el("dd", {}, shown));
+  return el("div", { class: doubted ? "doubtful" : undefined, "data-field": name }, el("dt", {}, words && words !== name ? `${words} ` : "", el("code", {}, word(name))), el("dd", {}, shown));
 }
 
 function claims(value) {
