@@ -12,6 +12,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use serde::Serialize;
 
 use self::tls::TlsMetrics;
 pub use self::tls::TlsRefused;
@@ -42,6 +43,19 @@ pub struct Metrics {
     keys_fetched: Family<IssuerLabel, Gauge>,
     fetches: Family<FetchLabel, Counter>,
     tls: TlsMetrics,
+}
+
+/// Counters, each over all its labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    pub allowed: u64,
+    pub refused: u64,
+    /// Refusals of checks that are only observed; a call may have several.
+    pub would_refuse: u64,
+    pub answered: u64,
+    pub records_refused: u64,
+    pub reloads_failed: u64,
+    pub replay_failures: u64,
 }
 
 /// Issuers come from the configuration, never from a token.
@@ -244,6 +258,27 @@ impl Metrics {
     /// Whether the certificates on disk are the ones in use, and when the server's ends.
     pub(crate) fn tls_certificates(&self, current: bool, not_after: UnixTime) {
         self.tls.certificates(current, not_after);
+    }
+
+    /// What has been counted so far, for people who look.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let sum = |counters: &[Counter]| counters.iter().map(Counter::get).fold(0, u64::saturating_add);
+        Totals {
+            allowed: self.allowed.get(),
+            refused: sum(&self.refused),
+            would_refuse: sum(&self.would_refuse),
+            answered: self.answered.get(),
+            records_refused: self.records_refused.get(),
+            reloads_failed: self.reload_failure.get(),
+            replay_failures: self.replay_failures.get(),
+        }
+    }
+
+    /// Whether the configuration, the revocation list and the replay store are as they should be, in this order.
+    #[must_use]
+    pub fn in_order(&self) -> [bool; 3] {
+        [&self.config_current, &self.revocations_current, &self.replay_available].map(|gauge| gauge.get() == 1)
     }
 
     /// All metrics in the `OpenMetrics` text format.

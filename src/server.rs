@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
@@ -72,19 +72,19 @@ pub async fn serve(
         tracing::warn!(%warning, "configuration");
     }
     let process = settings.process.clone();
-    // The admin port first: who finds the socket there may ask for readiness.
+    // The others first: who finds the socket of checks there may ask for readiness, and watch.
     let admin = TcpListener::bind(process.admin)
         .await
         .map_err(|source| ServeError::Bind { what: format!("admin {}", process.admin), source })?;
-    let listener = bound("", &process.listen).await?;
     let watch = match &process.watch {
         Some(address) => Some(bound("watch ", address).await?),
         None => None,
     };
+    let listener = bound("", &process.listen).await?;
     let feed = Feed::new(if watch.is_some() { watch::RECENT } else { 0 });
     let (log, writer) = audit::start(records, process.audit_queue, feed.clone()).map_err(ServeError::Audit)?;
     let parts = Parts::build(&settings, log).map_err(ServeError::Random)?;
-    let watch = watch.map(|listener| Watched::new(listener, feed)).transpose()?;
+    let watch = watch.map(|listener| Watched::new(listener, feed, &parts)).transpose()?;
     let doors = Doors { check: Door::new(listener, &settings, &parts)?, admin, watch };
     tracing::info!(listen = ?process.listen, admin = %process.admin, revision = %settings.revision, "serving");
 
@@ -121,9 +121,17 @@ struct Watched {
 }
 
 impl Watched {
-    fn new(listener: Listener, feed: Feed) -> Result<Self, ServeError> {
+    fn new(listener: Listener, feed: Feed, parts: &Parts) -> Result<Self, ServeError> {
         let on_loopback = matches!(listener, Listener::Loopback(_));
-        let router = watch::router(feed, on_loopback).map_err(|error| ServeError::Task("watch", error.to_string()))?;
+        let sources = watch::Sources {
+            live: Arc::clone(&parts.live),
+            keys: Arc::clone(&parts.keys),
+            metrics: Arc::clone(&parts.metrics),
+            readiness: parts.readiness.clone(),
+            started: SystemTime::now(),
+        };
+        let router =
+            watch::router(feed, sources, on_loopback).map_err(|error| ServeError::Task("watch", error.to_string()))?;
         Ok(Self { listener, router })
     }
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Puts what the Node programs in a folder of the testbed stand on into its node_modules, each package as its
 # package-lock.json pins it by version and digest.
-#   testbed/fetch-node-modules.sh authorization-server agents grafana
+#   testbed/fetch-node-modules.sh authorization-server agents grafana browser
 #
 # Running it again, or several at once, is harmless: node_modules appears by one rename, and is replaced only when the
 # lock changed. Node and npm are those of `.local/node`.

@@ -97,6 +97,11 @@ impl KeySet {
         self.keys.iter().filter_map(|key| key.kid.as_deref())
     }
 
+    /// What each key is called, if it is, and the one algorithm it is used with.
+    pub fn names(&self) -> impl Iterator<Item = (Option<&str>, Algorithm)> {
+        self.keys.iter().map(|key| (key.kid.as_deref(), key.algorithm))
+    }
+
     #[must_use]
     pub fn ignored(&self) -> &[Ignored] {
         &self.ignored

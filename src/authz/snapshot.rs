@@ -90,6 +90,11 @@ impl Services {
         Self(services.into_iter().map(Arc::new).collect())
     }
 
+    /// As the configuration calls them, in its order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|service| service.name.as_ref())
+    }
+
     /// The service the operator named for this route in Envoy; with one service, no name is needed.
     /// The request itself has no say (`Host` is the caller's word).
     #[must_use]

@@ -40,6 +40,15 @@ pub enum Refetch {
     NotNow,
 }
 
+/// What fetching an issuer's keys has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// Of the keys in force.
+    pub age: Option<Duration>,
+    /// The last fetch that ended brought none.
+    pub failing: bool,
+}
+
 #[derive(Debug)]
 struct Kept {
     keys: RemoteKeys,
@@ -71,6 +80,8 @@ struct Pace {
     running: bool,
     /// When the keys in force were had.
     last_good: Option<Instant>,
+    /// The last fetch that ended brought nothing.
+    failing: bool,
 }
 
 impl Pace {
@@ -81,6 +92,7 @@ impl Pace {
 
     fn end(&mut self, fetched: bool) {
         self.running = false;
+        self.failing = !fetched;
         if fetched {
             self.last_good = Some(Instant::now());
         }
@@ -172,6 +184,14 @@ impl KeyKeeper {
             Ok(Ok(())) => Refetch::Done,
             Ok(Err(_)) | Err(_) => Refetch::NotNow,
         }
+    }
+
+    /// How old the keys of `issuer` are. Nothing for one whose keys are not fetched.
+    #[must_use]
+    pub fn fetched(&self, issuer: &str) -> Option<Fetched> {
+        let issuers = lock(&self.issuers);
+        let pace = lock(&issuers.get(issuer)?.shared.pace);
+        Some(Fetched { age: pace.last_good.map(|since| since.elapsed()), failing: pace.failing })
     }
 
     /// Whether every issuer has been asked once, successfully or not.

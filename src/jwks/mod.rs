@@ -5,4 +5,4 @@ mod fetch;
 mod keeper;
 
 pub use fetch::{FetchError, fetch};
-pub use keeper::{KeyKeeper, Refetch};
+pub use keeper::{Fetched, KeyKeeper, Refetch};

@@ -3,7 +3,7 @@
 //! never reachable from elsewhere, and only reads.
 //!
 //! ```text
-//! audit's writer ─▶ Feed ─┬▶ events ─▶ page    GET /decisions
+//! audit's writer ─▶ Feed ─┬▶ events ─▶ page    GET / and /decisions, and status beside them
 //!                         └▶ grpc              hopgate.decision.v1.DecisionService ─▶ hopgate logs --from
 //! ```
 
@@ -11,8 +11,10 @@ mod client;
 mod events;
 mod grpc;
 mod guard;
+mod page;
 mod pb;
 mod serve;
+mod status;
 
 use std::sync::Arc;
 
@@ -25,6 +27,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use self::client::{Address, NotFollowed, follow};
 pub use self::serve::serve;
+pub use self::status::Sources;
 use crate::audit::{Feed, Following};
 
 /// Records that are kept for those who begin to follow: some 400 KB.
@@ -62,9 +65,10 @@ impl Followers {
 ///
 /// # Errors
 /// The descriptors of the gRPC service are not what they should be.
-pub fn router(feed: Feed, on_loopback: bool) -> Result<Router, tonic_reflection::server::Error> {
+pub fn router(feed: Feed, sources: Sources, on_loopback: bool) -> Result<Router, tonic_reflection::server::Error> {
     let followers = Followers { feed, places: Arc::new(Semaphore::new(MAX_FOLLOWERS)) };
     let page = Router::new().route("/decisions", get(events::decisions)).with_state(followers.clone());
+    let page = page.route("/status", get(status::status).with_state(sources)).merge(page::routes());
     let page = page.layer(middleware::map_response(guard::headers));
     let all = page.merge(grpc::routes(followers)?).fallback(async || StatusCode::NOT_FOUND);
     Ok(if on_loopback { all.layer(middleware::from_fn(guard::own_host)) } else { all })

@@ -12,6 +12,7 @@
 //! | an Envoy with a bootstrap that something else made | [`envoy::Envoy::start_bootstrap`] |
 //! | the definitions of Istio's and Envoy Gateway's kinds | [`crds`] |
 //! | what Kubernetes' schemas say of a manifest, or Helm | [`kubernetes::faults`], [`kubernetes::helm`] |
+//! | a page in a real Chromium, driven, and what bars people from it | [`browser::drive`] |
 //! | what Grafana's types say of a dashboard | [`grafana::faults`] |
 //! | what Prometheus makes of rules and expressions | [`promtool`] |
 //! | a Redis server, to be stopped, starved and restarted | [`Redis`] |
@@ -34,6 +35,7 @@
 
 mod agents;
 mod authorization_server;
+pub mod browser;
 mod crds;
 pub mod envoy;
 mod error;

@@ -1,0 +1,80 @@
+// The words of the page for what a record holds. A test holds them against the record's schema and the list of checks:
+// what is missing here fails there, and is shown under "Other" meanwhile.
+
+// Group → field → what it says.
+export const GROUPS = {
+  Decision: {
+    time: "asked at",
+    decision: "decided",
+    reason: "because",
+    check: "refused by",
+    would_deny: "would have refused",
+    passed: "checks passed",
+    not_asked: "checks without a question",
+    enforcement: "checks are",
+    policies: "policies that decided",
+    duration_us: "took",
+  },
+  Call: {
+    service: "service",
+    route: "route",
+    risk: "class of action",
+    protocol: "protocol",
+    operation: "operation",
+    operation_name: "tool or other name",
+    tenant: "tenant",
+    method: "HTTP method",
+    path: "path",
+    scopes_required: "scopes asked for",
+  },
+  "Who, for whom": {
+    subject: "for",
+    actor: "acting now",
+    actor_chain: "all actors, current first",
+    delegation_depth: "actors",
+    client_id: "client",
+    client_type: "kind of client",
+    peer: "mTLS peer",
+  },
+  Token: {
+    token_verified: "signature was good",
+    issuer: "issuer",
+    audience: "audience",
+    jti: "its id",
+    token_id: "its digest",
+    scheme: "sent as",
+    bound_to: "bound to",
+    scopes_held: "scopes",
+    acr: "authenticated how",
+    auth_time: "authenticated when",
+    claimed: "what it claims",
+  },
+  "To find it again": {
+    decision_id: "decision",
+    trace_id: "trace",
+    request_id: "request",
+    snapshot: "configuration",
+    revocations: "revocation list",
+    seq: "number in this process",
+    prev: "hash of the record before",
+  },
+};
+
+// What each check asks.
+export const CHECKS = {
+  request: "well formed",
+  route: "service and route known",
+  credential: "there is a token",
+  token: "signed, in time, of a known issuer",
+  audience: "meant for this service",
+  revocation: "not revoked",
+  delegation: "a chain that is allowed",
+  caller: "the caller is the actor",
+  sender: "bound to its sender",
+  scopes: "scopes held, below every ceiling",
+  step_up: "authenticated well and lately",
+  approval: "this very action was approved",
+  policy: "policies permit it",
+  replay: "not used before",
+  service: "hopgate itself can answer",
+};
