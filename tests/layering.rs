@@ -10,12 +10,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every module of the library, the highest first. A module may use those below it and none above.
-const LAYERS: [&str; 23] = [
+const LAYERS: [&str; 24] = [
     "cli",
     "dev",
     "lint",
     "logs",
     "server",
+    "offline",
     "inject",
     "watch",
     "admin",
