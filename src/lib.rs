@@ -34,6 +34,7 @@ pub mod readiness;
 pub mod reload;
 pub mod replay;
 pub mod server;
+pub mod tables;
 pub mod telemetry;
 mod tls;
 pub mod watch;
