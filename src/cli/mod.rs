@@ -42,7 +42,7 @@ enum Command {
     LintEnvoy(lint_envoy::Args),
     /// Read decision records: show, sum up, draw, and verify their chain.
     Logs(Box<logs::Args>),
-    /// Print the JSON Schema of the configuration, or the Cedar schema of its policies.
+    /// Print the JSON Schema of the configuration or of tables, or the Cedar schema of the policies.
     Schema(schema::Args),
     /// Answer the API server of Kubernetes: a webhook that gives labelled pods a hopgate.
     Inject(inject::Args),

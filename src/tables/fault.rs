@@ -20,7 +20,7 @@ impl TableFault {
         let inner = fault.message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
         let dot = if fault.path.is_empty() { "" } else { "." };
         let inner = inner.map(|name| format!("{}{dot}{name}", fault.path));
-        let line = inner.and_then(|path| lines.at(&path)).or_else(|| lines.at(&fault.path));
+        let line = inner.and_then(|path| lines.at(&path)).or_else(|| lines.at(&fault.path)).or_else(|| lines.at(""));
         Self { file: file.to_owned(), line, fault }
     }
 }

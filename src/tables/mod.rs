@@ -25,3 +25,9 @@ pub use coverage::{Coverage, Kind};
 pub use expect::Expected;
 pub use fault::TableFault;
 pub use run::{Bench, Failure, Outcome, Table};
+
+/// The JSON Schema of a table.
+#[must_use]
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(written::Table)
+}

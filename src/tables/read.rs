@@ -36,18 +36,15 @@ pub(super) fn read(
     let bytes = std::fs::read(file).map_err(|error| alone(format!("can't be read: {error}")))?;
     let text = String::from_utf8(bytes).map_err(|_| alone("not UTF-8".to_owned()))?;
     let lines = Lines::of(&text);
-    let with_lines = |faults: Vec<Fault>| faults.into_iter().map(|fault| TableFault::of(file, &lines, fault)).collect();
+    let with_lines = |faults: Vec<Fault>| {
+        let mut faults: Vec<_> = faults.into_iter().map(|fault| TableFault::of(file, &lines, fault)).collect();
+        faults.sort_by_key(|fault| fault.line);
+        faults
+    };
     let table = structure(&text).map_err(with_lines)?;
 
     let mut faults = Vec::new();
-    let at = match table.at.as_deref().map(humantime::parse_rfc3339_weak) {
-        None => now,
-        Some(Ok(at)) => at,
-        Some(Err(error)) => {
-            faults.push(fault("at", format!("expected a time such as `2026-11-24T12:00:00Z`: {error}")));
-            now
-        }
-    };
+    let at = instant_of(table.at.as_deref(), now, "at", &mut faults);
     let mut cases = Vec::new();
     let mut names = BTreeSet::new();
     for (index, written) in table.cases.into_iter().enumerate() {
@@ -55,6 +52,7 @@ pub(super) fn read(
         if !names.insert(written.name.clone()) {
             faults.push(fault(&format!("{path}.name"), format!("another case is called `{}`, too", written.name)));
         }
+        let at = instant_of(written.at.as_deref(), at, &format!("{path}.at"), &mut faults);
         let expected = |name: &str, expectation: &Expectation, faults: &mut Vec<Fault>| {
             Expected::read(&expectation.0, fields).map_err(|found| {
                 faults.extend(found.into_iter().map(|(inner, message)| {
@@ -90,12 +88,24 @@ pub(super) fn read(
     if faults.is_empty() { Ok(cases) } else { Err(with_lines(faults)) }
 }
 
+fn instant_of(written: Option<&str>, otherwise: SystemTime, path: &str, faults: &mut Vec<Fault>) -> SystemTime {
+    match written.map(humantime::parse_rfc3339_weak) {
+        None => otherwise,
+        Some(Ok(at)) => at,
+        Some(Err(error)) => {
+            faults.push(fault(path, format!("expected a time such as `2026-11-24T12:00:00Z`: {error}")));
+            otherwise
+        }
+    }
+}
+
 /// The table as written, with what its cases take from `defaults`.
 fn structure(text: &str) -> Result<written::Table, Vec<Fault>> {
     let mut document = yaml_document(text)?;
     let mut faults = Vec::new();
     refuse_nulls(&document, "", &mut faults);
-    faults.extend(yaml_faults::<written::Table>(&document));
+    let told: BTreeSet<String> = faults.iter().map(|fault| fault.path.clone()).collect();
+    faults.extend(yaml_faults::<written::Table>(&document).into_iter().filter(|fault| !told.contains(&fault.path)));
     if !faults.is_empty() {
         return Err(faults);
     }

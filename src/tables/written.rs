@@ -36,6 +36,9 @@ pub struct Case {
     /// What the case shows.
     #[schemars(length(min = 1))]
     pub name: String,
+    /// The time at which it is decided; left out: the table's.
+    #[serde(default)]
+    pub at: Option<String>,
     #[serde(default)]
     pub request: Request,
     /// Left out here and in `defaults`: the call has no token.
@@ -167,6 +170,7 @@ pub struct Token {
     /// Whose key signs it: `issuer`, `stranger` (nobody knows the key, and it says it is the issuer's), or another
     /// issuer by its name.
     pub key: Option<String>,
+    /// `good`; `broken`, one bit of it being another; `empty`; `hmac`, with the issuer's public key as the secret.
     pub signature: Signature,
     /// Whom it is bound to (`cnf`): the key of the proof, the certificate of the request.
     pub bound: Vec<Bound>,
@@ -181,11 +185,8 @@ pub struct Token {
 pub enum Signature {
     #[default]
     Good,
-    /// One bit of it is another.
     Broken,
-    /// There is none.
     Empty,
-    /// HMAC with SHA-256, the issuer's public key being the secret.
     Hmac,
 }
 
