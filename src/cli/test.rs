@@ -22,7 +22,7 @@ pub(super) struct Args {
     /// Tables of cases.
     #[arg(value_name = "TABLE", required = true)]
     tables: Vec<PathBuf>,
-    /// Write the results as JUnit XML.
+    /// Write the results as XML, in the form of `JUnit`.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// Fail if the cases reach less of the routes, rules and policies; without a number, unless they reach all.
@@ -88,17 +88,19 @@ pub(super) fn run(args: &Args) -> Exit {
 /// Every table, or none where one has a fault.
 fn read(bench: &Bench<'_>, files: &[PathBuf]) -> Option<Vec<Table>> {
     let mut tables = Vec::new();
-    let mut faulty = false;
+    let mut failed = false;
     for file in files {
         match bench.read(file) {
             Ok(table) => tables.push(table),
             Err(faults) => {
-                faulty = true;
-                faults.iter().for_each(|fault| eprintln!("{fault}"));
+                failed = true;
+                for fault in faults {
+                    eprintln!("{fault}");
+                }
             }
         }
     }
-    (!faulty).then_some(tables)
+    (!failed).then_some(tables)
 }
 
 fn suite(bench: &Bench<'_>, table: &Table, coverage: &mut Coverage) -> Suite {

@@ -59,7 +59,7 @@ pub fn decide(
         evaluation = evaluation.settled(claimed);
     }
     let Evaluation { findings, trail, outcome } = evaluation;
-    let decided = Decided::of(&outcome);
+    let ended = Decided::of(&outcome);
     let proof_algorithms = &state.snapshot.proofs.algorithms;
     let told = Told { decision_id: DECISION_ID, findings: &findings, trail: &trail, proof_algorithms };
     let record = Record::new(&Facts {
@@ -74,11 +74,11 @@ pub fn decide(
         snapshot: &state.snapshot,
         findings: &findings,
         trail: &trail,
-        decided,
+        decided: ended,
         duration: Duration::ZERO,
     });
     let record = serde_json::to_string_pretty(&record)?;
-    let answer = match decided {
+    let answer = match ended {
         Decided::Allowed => {
             let ToService { set, remove } = encode::to_service(told, decoded, state.upstream);
             Answer::ToService { set: pairs(set), removed: remove }
@@ -99,7 +99,7 @@ pub fn decide(
             }
         },
     };
-    Ok(Ruling { findings, trail, decided, record, answer })
+    Ok(Ruling { findings, trail, decided: ended, record, answer })
 }
 
 fn pairs(options: Vec<HeaderValueOption>) -> Vec<(String, String)> {

@@ -100,23 +100,25 @@ pub(super) fn write(text: &mut String, name: &str, value: &Value) {
 }
 
 fn lines(text: &mut String, indent: &str, name: &str, value: &Value) {
+    let name = clean(name);
     // Writing to a `String` can't fail.
-    let _ = match value {
+    match value {
         Value::Array(items) if !items.is_empty() => {
-            let _ = writeln!(text, "{indent}{}:", clean(name));
-            items.iter().for_each(|item| {
+            let _ = writeln!(text, "{indent}{name}:");
+            for item in items {
                 let _ = writeln!(text, "{indent}  - {}", plain(item));
-            });
-            Ok(())
+            }
         }
         Value::Object(members) if !members.is_empty() => {
-            let _ = writeln!(text, "{indent}{}:", clean(name));
-            let deeper = format!("{indent}  ");
-            sorted(members).for_each(|(name, value)| lines(text, &deeper, name, value));
-            Ok(())
+            let _ = writeln!(text, "{indent}{name}:");
+            for (name, value) in sorted(members) {
+                lines(text, &format!("{indent}  "), name, value);
+            }
         }
-        _ => writeln!(text, "{indent}{}: {}", clean(name), plain(value)),
-    };
+        _ => {
+            let _ = writeln!(text, "{indent}{name}: {}", plain(value));
+        }
+    }
 }
 
 /// Whether a `Map` keeps the order it was written in is up to what else is built.

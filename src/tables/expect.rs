@@ -22,7 +22,7 @@ pub struct Expected(Vec<(String, Value)>);
 type Found = Vec<(String, String)>;
 
 impl Expected {
-    /// The call is refused for one of `reasons`, whichever.
+    /// Allowed, and nothing would have refused it.
     #[must_use]
     pub fn allow() -> Self {
         Self(vec![("decision".to_owned(), json!("allow")), ("would_deny".to_owned(), json!([]))])
@@ -68,12 +68,12 @@ impl Expected {
                 found.push(("decision".to_owned(), UNSAID.to_owned()));
                 Self::allow()
             }
-            (Some("allow"), None) => Self::allow(),
             (Some("answer"), None) => Self(vec![("decision".to_owned(), json!("answer"))]),
             (Some("allow" | "answer"), Some(_)) => {
                 found.push(("reason".to_owned(), "only what is refused has a reason".to_owned()));
                 Self::allow()
             }
+            // `allow`, or a fault that was found above.
             (Some(_), _) => Self::allow(),
             (None, None) => {
                 found.push((String::new(), "neither `decision` nor `reason` is there: what is expected?".to_owned()));

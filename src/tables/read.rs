@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::SystemTime;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::case::Case;
 use super::expect::Expected;
@@ -142,11 +142,6 @@ fn laid_over(default: &Value, own: Option<Value>) -> Value {
     whole
 }
 
-/// Lays `own` over `default` as a case does over its table's defaults.
-pub(super) fn overlay(default: &Map<String, Value>, own: &Map<String, Value>) -> Value {
-    laid_over(&Value::Object(default.clone()), Some(Value::Object(own.clone())))
-}
-
 /// A field without a value is one whose value was forgotten.
 fn refuse_nulls(value: &Value, path: &str, faults: &mut Vec<Fault>) {
     match value {
@@ -158,7 +153,7 @@ fn refuse_nulls(value: &Value, path: &str, faults: &mut Vec<Fault>) {
         }
         Value::Object(members) => {
             for (name, member) in
-                members.iter().filter(|(name, value)| !(MAY_BE_NULL.contains(&name.as_str()) && !value.is_null()))
+                members.iter().filter(|(name, value)| !MAY_BE_NULL.contains(&name.as_str()) || value.is_null())
             {
                 let dot = if path.is_empty() { "" } else { "." };
                 refuse_nulls(member, &format!("{path}{dot}{name}"), faults);

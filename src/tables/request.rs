@@ -121,16 +121,16 @@ fn of_mcp(mcp: &Mcp) -> Content {
             meta.entry(REVISION_MEMBER).or_insert_with(|| json!(revision));
         }
     }
-    Content { body: Some(json_rpc(method, params)), headers }
+    Content { body: Some(json_rpc(method, &params)), headers }
 }
 
 fn of_a2a(a2a: &A2a) -> Content {
     let headers =
         vec![("content-type", json_type()), ("a2a-version", a2a.version.clone().unwrap_or_else(|| "1.0".to_owned()))];
-    Content { body: Some(json_rpc(&a2a.method, a2a.params.clone())), headers }
+    Content { body: Some(json_rpc(&a2a.method, &a2a.params)), headers }
 }
 
-fn json_rpc(method: &str, params: Map<String, Value>) -> Vec<u8> {
+fn json_rpc(method: &str, params: &Map<String, Value>) -> Vec<u8> {
     let mut message = json!({ "jsonrpc": "2.0", "method": method, "params": params });
     // A notification is answered with nothing, so it has no id.
     if !method.starts_with("notifications/")

@@ -1,6 +1,7 @@
 //! Runs cases against a configuration.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -134,16 +135,8 @@ impl<'a> Bench<'a> {
         Outcome::Passed
     }
 
-    pub(super) fn settings(&self) -> &'a Settings {
-        self.settings
-    }
-
     pub(super) fn issuers(&self) -> impl Iterator<Item = &'a Issuer> {
         self.settings.issuers.iter().map(|configured| &configured.issuer)
-    }
-
-    pub(super) fn now(&self) -> SystemTime {
-        self.now
     }
 
     /// The call of `case`, signed now.
@@ -191,7 +184,8 @@ pub(super) fn failure(expected: &Expected, ruling: &Ruling, attempt: Option<u32>
     let diff = TextDiff::from_lines(&wanted, &found);
     let mut text = String::new();
     for change in diff.iter_all_changes() {
-        text.push_str(&format!("{} {}\n", change.tag(), change.value().trim_end_matches('\n')));
+        // Writing to a `String` can't fail.
+        let _ = writeln!(text, "{} {}", change.tag(), change.value().trim_end_matches('\n'));
     }
     Some(Failure { decided: decided(ruling), attempt, diff: text, verdicts: shown::verdicts(ruling) })
 }

@@ -1,5 +1,6 @@
 //! The token and the proof of a case, signed now.
 
+use std::fmt::Write as _;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -51,7 +52,8 @@ impl Maker<'_> {
             changed(self.claims(token, issuer)?, self.resolved(&token.claims), &token.without).to_string();
         for (name, value) in &token.repeat {
             payload.pop();
-            payload.push_str(&format!(",{}:{}}}", json!(name), instant::resolved(name, value, self.now)));
+            // Writing to a `String` can't fail.
+            let _ = write!(payload, ",{}:{}}}", json!(name), instant::resolved(name, value, self.now));
         }
         let text = signed(&signer, &own, &header.to_string(), &payload, token.signature)?;
         Ok(token.raw.as_ref().map_or(text.clone(), |raw| raw.replace("<token>", &text)))

@@ -1,4 +1,4 @@
-//! Results for CI: JUnit XML.
+//! Results for CI: XML in the form of `JUnit`.
 
 use std::fs::File;
 use std::path::Path;
