@@ -19,5 +19,6 @@ mod logs {
     mod properties;
     mod real;
     mod shown;
+    mod signed;
     mod tampered;
 }

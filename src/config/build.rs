@@ -9,7 +9,7 @@ use super::faults::Faults;
 use super::files::Files;
 use super::revocations::RevocationSettings;
 use super::settings::{Listen, ProcessSettings, Settings, Upstream};
-use super::{enforcement, issuers, listen, policies, replay, revocations, sender, services, tls, written};
+use super::{enforcement, issuers, listen, policies, records, replay, revocations, sender, services, tls, written};
 use crate::authz::{Agent, AgentIndex, Agents, Ceiling, SpiffeId, is_scope_token};
 
 /// Builds the settings. Faults land in `faults`; with any, the result is not to be used.
@@ -96,6 +96,7 @@ fn process(
         faults.add("limits.deadline", "must be at least 10ms");
     }
     let replay = replay::build(config, files, faults, warnings);
+    let audit = records::build(&config.audit, files, faults);
     let size = |value: u32| usize::try_from(value).ok();
     Some(ProcessSettings {
         listen: listen?,
@@ -103,7 +104,7 @@ fn process(
         watch: watch.ok()?,
         replay: replay?,
         proofs,
-        audit_queue: size(config.audit.queue)?,
+        audit: audit?,
         concurrency: size(config.limits.concurrency)?,
         message_bytes: size(config.limits.message_bytes)?,
         verified_tokens: size(config.limits.verified_tokens)?,

@@ -13,6 +13,7 @@ mod issuers;
 mod listen;
 mod parse;
 mod policies;
+mod records;
 mod replay;
 mod resource;
 mod revocations;
@@ -34,8 +35,8 @@ pub use parse::schema;
 pub use revocations::{RevocationSettings, load_revocations};
 pub use sender::{ProofSettings, Secret};
 pub use settings::{
-    IssuerSettings, KeyLocation, KeySource, Listen, ProcessSettings, RedisAddress, RedisSettings, RemoteKeys,
-    ReplaySettings, Settings, StoreSettings, Upstream,
+    AuditSettings, CheckpointSettings, IssuerSettings, KeyLocation, KeySource, Listen, ProcessSettings, RedisAddress,
+    RedisSettings, RemoteKeys, ReplaySettings, Settings, StoreSettings, Upstream,
 };
 pub use tls::{TlsDigest, TlsFiles, TlsLook, TlsMaterial, TlsSettings, provider};
 

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use super::live::Live;
 use crate::cli::exit::{Exit, fail};
 use crate::logs::name::shown;
-use crate::logs::{Decision, Filter, Found, Line, Lines, Wanted, moment};
+use crate::logs::{Decision, Filter, Found, Line, Lines, Wanted, is_checkpoint, moment};
 use crate::watch::Address;
 
 #[derive(Debug, clap::Args)]
@@ -110,6 +110,9 @@ impl Input {
                 if let Some(found) = Found::of(line.bytes).filter(|_| !line.too_long) {
                     prefixed = prefixed.saturating_add(u64::from(found.prefixed));
                     return if filter.fits(&found.record) { take(Got::Record(&found)) } else { Ok(()) };
+                }
+                if !line.too_long && is_checkpoint(line.bytes) {
+                    return Ok(());
                 }
                 if foreign == 0 {
                     // At once: the input may never end.
