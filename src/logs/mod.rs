@@ -12,6 +12,7 @@ mod lines;
 pub mod name;
 mod record;
 mod summary;
+mod svg;
 mod table;
 pub mod verify;
 mod view;

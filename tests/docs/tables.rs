@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::LazyLock;
 
 use envoy_types::pb::envoy::service::auth::v3::CheckResponse;
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
@@ -326,6 +327,13 @@ fn with(path: &str, value: Option<Value>) -> String {
         config.as_object_mut().unwrap().insert("replay".to_owned(), server);
     }
     // What goes only with something else.
+    if path.starts_with("audit.checkpoint.") {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("checkpoint.pem");
+        static KEY: LazyLock<String> = LazyLock::new(|| rcgen::KeyPair::generate().unwrap().serialize_pem());
+        fs::write(&file, &*KEY).unwrap();
+        let checkpoint = json!({ "checkpoint": { "key_file": file } });
+        config.as_object_mut().unwrap().insert("audit".to_owned(), checkpoint);
+    }
     if path.starts_with("policy.") {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("permit.cedar");
         fs::write(&file, "permit(principal, action, resource);").unwrap();
