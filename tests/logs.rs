@@ -14,6 +14,7 @@ mod support;
 
 mod logs {
     mod filters;
+    mod hidden;
     mod hostile;
     mod input;
     mod properties;

@@ -6,6 +6,7 @@ mod clean;
 mod feed;
 mod queue;
 mod record;
+mod redact;
 mod writer;
 
 pub use chain::StateFile;
@@ -16,4 +17,5 @@ pub use feed::{Feed, Followed, Following};
 pub use queue::{AuditLog, Receipt, RecordRefused};
 pub use record::{Decided, Facts, Record};
 pub(crate) use record::{hex, named};
+pub use redact::{HashKey, Redactable, Redaction, ShortKey};
 pub use writer::{Writing, start};

@@ -128,6 +128,7 @@ fn explain(settings: &Settings, state: &State, decoded: &Decoded<'_>, time: Syst
         findings: &findings,
         trail: &trail,
         proof_algorithms: &state.snapshot.proofs.algorithms,
+        redaction: &state.redaction,
     };
     match ended {
         Decided::Allowed => println!("decision    ALLOW"),
@@ -144,6 +145,7 @@ fn explain(settings: &Settings, state: &State, decoded: &Decoded<'_>, time: Syst
         grpc: decoded.grpc,
         peer: decoded.request.peer,
         snapshot: &state.snapshot,
+        redaction: &state.redaction,
         findings: &findings,
         trail: &trail,
         decided: ended,

@@ -38,6 +38,9 @@ impl Default for Audit {
             queue: 8192,
             state_file: None,
             checkpoint: None,
+            hash: Vec::new(),
+            drop: Vec::new(),
+            hash_key_file: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! [`written`] is what an operator writes; `settings` is what the program uses; [`load`] turns
 //! the first into the second and reports every fault at once.
 
+mod audit;
 mod build;
 mod defaults;
 mod demands;
@@ -13,7 +14,6 @@ mod issuers;
 mod listen;
 mod parse;
 mod policies;
-mod records;
 mod replay;
 mod resource;
 mod revocations;

@@ -11,7 +11,7 @@ use super::faults::Fault;
 use super::revocations::RevocationSettings;
 use super::sender::ProofSettings;
 use super::tls::{TlsFiles, TlsSettings};
-use crate::audit::CheckpointKey;
+use crate::audit::{CheckpointKey, Redaction};
 use crate::authz::{Agents, Enforcement, ForwardedCertificates, Issuer, Policies, Services};
 
 /// A configuration that can be served.
@@ -23,6 +23,7 @@ pub struct Settings {
     /// `Some` where `process.listen` is [`Listen::Tcp`].
     pub tls: Option<TlsSettings>,
     pub upstream: Upstream,
+    pub redaction: Arc<Redaction>,
     pub issuers: Vec<IssuerSettings>,
     pub agents: Arc<Agents>,
     pub services: Services,

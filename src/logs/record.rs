@@ -25,8 +25,7 @@ pub struct Record {
     pub operation_name: Option<String>,
     #[serde(default)]
     pub method: String,
-    #[serde(default)]
-    pub path: String,
+    pub path: Option<String>,
     pub peer: Option<String>,
     subject: Option<String>,
     client_id: Option<String>,

@@ -75,6 +75,7 @@ impl Fixture {
             grpc: false,
             peer: Some(PEER),
             snapshot: &self.state.snapshot,
+            redaction: &self.state.redaction,
             findings: &evaluation.findings,
             trail: &evaluation.trail,
             decided: Decided::of(&evaluation.outcome),

@@ -321,8 +321,10 @@ fn folder() -> TempDir {
     for name in ["redis-user", "redis-password"] {
         fs::write(folder.path().join(name), "hopgate\n").unwrap();
     }
-    fs::write(folder.path().join("nonce.key"), [7; 32]).unwrap();
     fs::write(folder.path().join("checkpoint.pem"), rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
+    for name in ["nonce.key", "hash.key"] {
+        fs::write(folder.path().join(name), [7; 32]).unwrap();
+    }
     fs::write(folder.path().join("revocations.yaml"), "revoked: []").unwrap();
     fs::create_dir(folder.path().join("policies")).unwrap();
     fs::write(folder.path().join("policies/base.cedar"), "permit(principal, action, resource);").unwrap();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::audit::Redactable;
 use crate::config::span::Span;
 
 /// Where decision records go.
@@ -17,6 +18,12 @@ pub struct Audit {
     /// Records waiting to be written.
     #[schemars(range(min = 64, max = 1_000_000))]
     pub queue: u32,
+    /// Fields of which the record, and all that is made from it, has a hash only.
+    pub hash: Vec<Redactable>,
+    /// Fields that are not written: null instead.
+    pub drop: Vec<Redactable>,
+    /// File of at least 32 secret bytes that hashes are made with. Needed with `hash`.
+    pub hash_key_file: Option<String>,
     /// Remembers how the chain of records ended, so that it goes on after a restart. One process at a time has it.
     pub state_file: Option<String>,
     /// Signs how far the chain has come, as lines among the records.

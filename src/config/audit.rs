@@ -6,10 +6,11 @@ use super::faults::Faults;
 use super::files::Files;
 use super::settings::{AuditSettings, CheckpointSettings};
 use super::written;
-use crate::audit::CheckpointKey;
+use crate::audit::{CheckpointKey, HashKey, Redactable, Redaction};
 
 const LONGEST_EVERY: Duration = Duration::from_hours(24);
 
+/// What the writer needs.
 pub(super) fn build(written: &written::Audit, files: &mut Files<'_>, faults: &mut Faults) -> Option<AuditSettings> {
     let checkpoint = written.checkpoint.as_ref().map(|written| checkpoint(written, files, faults));
     Some(AuditSettings {
@@ -33,4 +34,36 @@ fn checkpoint(written: &written::Checkpoint, files: &mut Files<'_>, faults: &mut
     let key = CheckpointKey::from_pem(&pem);
     let key = key.map_err(|error| faults.add(path, format_args!("`{}` {error}", written.key_file))).ok()?;
     Some(CheckpointSettings { key, every })
+}
+
+/// What of a decision is written down.
+pub(super) fn redaction(
+    written: &written::Audit,
+    files: &mut Files<'_>,
+    faults: &mut Faults,
+    warnings: &mut Faults,
+) -> Redaction {
+    let written::Audit { hash, drop, hash_key_file, .. } = written;
+    for (at, field) in hash.iter().enumerate() {
+        let path = format!("audit.hash[{at}]");
+        if *field == Redactable::AuthTime {
+            faults.add(&path, format_args!("`{}` is a number: it can only be dropped", field.name()));
+        }
+        if drop.contains(field) {
+            faults.add(&path, format_args!("`{}` is dropped as well", field.name()));
+        }
+    }
+    let key = hash_key_file.as_ref().and_then(|file| key(file, files, faults));
+    match (hash_key_file, hash.is_empty()) {
+        (None, false) => faults.add("audit.hash_key_file", "is missing: without a secret, hashes are guessed"),
+        (Some(_), true) => warnings.add("audit.hash_key_file", "is not used: nothing is in `hash`"),
+        (None, true) | (Some(_), false) => {}
+    }
+    Redaction::new(hash, drop, key)
+}
+
+fn key(file: &str, files: &mut Files<'_>, faults: &mut Faults) -> Option<HashKey> {
+    let path = "audit.hash_key_file";
+    let secret = files.read(file, path, faults)?;
+    HashKey::new(&secret).map_err(|error| faults.add(path, error)).ok()
 }
