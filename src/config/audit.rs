@@ -8,7 +8,7 @@ use super::settings::{AuditSettings, CheckpointSettings};
 use super::written;
 use crate::audit::{CheckpointKey, HashKey, Redactable, Redaction};
 
-const LONGEST_EVERY: Duration = Duration::from_hours(24);
+const LONGEST_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the writer needs.
 pub(super) fn build(written: &written::Audit, files: &mut Files<'_>, faults: &mut Faults) -> Option<AuditSettings> {

@@ -13,7 +13,7 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 use crate::audit::{ALGORITHM, Claims, TYPE};
 
 /// How much longer than promised a record may stay unsigned: the log may have been blocked.
-const SLACK: Duration = Duration::from_mins(1);
+const SLACK: Duration = Duration::from_secs(60);
 
 /// Public keys whose checkpoints are believed.
 #[derive(Clone)]

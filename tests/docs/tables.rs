@@ -342,6 +342,8 @@ fn least() -> Value {
     })
 }
 
+static CHECKPOINT_KEY: LazyLock<String> = LazyLock::new(|| rcgen::KeyPair::generate().unwrap().serialize_pem());
+
 /// What the program makes of the least configuration with `value` at `path`, or nothing there.
 fn with(path: &str, value: Option<Value>) -> String {
     let mut config = least();
@@ -352,8 +354,7 @@ fn with(path: &str, value: Option<Value>) -> String {
     // What goes only with something else.
     if path.starts_with("audit.checkpoint.") {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("checkpoint.pem");
-        static KEY: LazyLock<String> = LazyLock::new(|| rcgen::KeyPair::generate().unwrap().serialize_pem());
-        fs::write(&file, &*KEY).unwrap();
+        fs::write(&file, &*CHECKPOINT_KEY).unwrap();
         let checkpoint = json!({ "checkpoint": { "key_file": file } });
         config.as_object_mut().unwrap().insert("audit".to_owned(), checkpoint);
     }

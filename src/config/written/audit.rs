@@ -54,5 +54,5 @@ pub enum OnOverflow {
 }
 
 fn default_checkpoint_every() -> Span {
-    Span(Duration::from_mins(1))
+    Span(Duration::from_secs(60))
 }
