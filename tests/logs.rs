@@ -14,10 +14,12 @@ mod support;
 
 mod logs {
     mod filters;
+    mod hidden;
     mod hostile;
     mod input;
     mod properties;
     mod real;
     mod shown;
+    mod signed;
     mod tampered;
 }

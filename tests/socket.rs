@@ -23,6 +23,7 @@ mod socket {
     mod clean;
     mod credentials;
     mod flood;
+    mod hidden;
     mod hostile_peers;
     mod identity;
     mod jose;

@@ -30,6 +30,7 @@ fuzz_target!(|bytes: &[u8]| {
         findings: &findings,
         trail: &trail,
         proof_algorithms: &STATE.snapshot.proofs.algorithms,
+        redaction: &STATE.redaction,
     };
 
     let response = deny(reason, told, decoded.grpc);
@@ -51,6 +52,7 @@ fuzz_target!(|bytes: &[u8]| {
         grpc: decoded.grpc,
         peer: decoded.request.peer,
         snapshot: &STATE.snapshot,
+        redaction: &STATE.redaction,
         findings: &findings,
         trail: &trail,
         decided: Decided::Refused(reason),

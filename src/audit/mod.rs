@@ -1,12 +1,21 @@
 //! The decision record: one line per decision, written before the answer leaves.
 
+mod chain;
+mod checkpoint;
 mod clean;
 mod feed;
+mod queue;
 mod record;
+mod redact;
 mod writer;
 
+pub use chain::StateFile;
+pub(crate) use checkpoint::{ALGORITHM, Claims, TYPE};
+pub use checkpoint::{CheckpointKey, Checkpoints, NoCheckpointKey};
 pub use clean::clean;
 pub use feed::{Feed, Followed, Following};
+pub use queue::{AuditLog, Receipt, RecordRefused};
 pub use record::{Decided, Facts, Record};
 pub(crate) use record::{hex, named};
-pub use writer::{AuditLog, Receipt, RecordRefused, start};
+pub use redact::{HashKey, Redactable, Redaction, ShortKey};
+pub use writer::{Writing, start};

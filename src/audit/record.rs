@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use super::clean::clean;
+use super::redact::{Redactable, Redaction};
 use crate::authz::{
-    Actor, Check, Claims, ClientType, Findings, Mode, Operation, Outcome, Protocol, Reason, Scheme, Snapshot, Trail,
+    Actor, Check, Claims, ClientType, Findings, Mode, Outcome, Protocol, Reason, Scheme, Snapshot, SpiffeId, Trail,
     Verdict,
 };
 
@@ -30,6 +31,8 @@ pub struct Facts<'a> {
     /// As Envoy reported it; shown when it is no SPIFFE id.
     pub peer: Option<&'a str>,
     pub snapshot: &'a Snapshot,
+    /// What of all this is written.
+    pub redaction: &'a Redaction,
     pub findings: &'a Findings,
     pub trail: &'a Trail,
     pub decided: Decided,
@@ -97,7 +100,7 @@ pub struct Record<'a> {
     operation_name: Option<Cow<'a, str>>,
     tenant: Option<Cow<'a, str>>,
     method: Cow<'a, str>,
-    path: Cow<'a, str>,
+    path: Option<Cow<'a, str>>,
     peer: Option<Cow<'a, str>>,
     token_verified: bool,
     #[serde(flatten)]
@@ -138,7 +141,9 @@ impl<'a> Record<'a> {
         let verified = findings.token.verified();
         let claims = findings.token.claims();
         let operation = findings.operation.as_ref();
-        let identity = |claims: Option<&'a Claims>| claims.map(Identity::of);
+        let redaction = facts.redaction;
+        let identity = |claims: Option<&'a Claims>| claims.map(|claims| Identity::of(claims, redaction));
+        let peer = findings.peer.as_ref().map(SpiffeId::as_str).or(facts.peer);
         Self {
             time: humantime::format_rfc3339_millis(facts.time).to_string(),
             decision: facts.decided.name(),
@@ -150,17 +155,19 @@ impl<'a> Record<'a> {
             enforcement: enforcement(facts.snapshot),
             decision_id: facts.decision_id,
             trace_id: facts.trace_id.map(clean),
-            request_id: facts.request_id.map(clean),
+            request_id: facts.request_id.and_then(|id| redaction.text(Redactable::RequestId, id)),
             service: findings.service.as_ref().map(|service| service.name.as_ref()),
             route: findings.route.as_ref().map(|route| route.name.as_ref()),
             risk: findings.rule.as_ref().and_then(|rule| rule.risk.as_deref()),
             protocol: protocol(facts),
             operation: operation.map(|operation| operation.method.as_ref()).filter(|m| !m.is_empty()).map(clean),
-            operation_name: operation.and_then(Operation::shown_name).map(|name| Cow::Owned(clean(&name).into_owned())),
-            tenant: operation.and_then(|operation| operation.tenant.as_deref()).map(clean),
+            operation_name: operation.and_then(|operation| redaction.operation_name(operation)),
+            tenant: operation
+                .and_then(|operation| operation.tenant.as_deref())
+                .and_then(|tenant| redaction.text(Redactable::Tenant, tenant)),
             method: clean(facts.method),
-            path: clean(facts.path),
-            peer: findings.peer.as_ref().map(|peer| Cow::Borrowed(peer.as_str())).or(facts.peer.map(clean)),
+            path: redaction.text(Redactable::Path, facts.path),
+            peer: peer.and_then(|peer| redaction.text(Redactable::Peer, peer)),
             token_verified: verified.is_some(),
             identity: identity(claims.filter(|_| verified.is_some())).unwrap_or_default(),
             claimed: identity(claims.filter(|_| verified.is_none())),
@@ -170,8 +177,12 @@ impl<'a> Record<'a> {
             bound_to: verified.iter().flat_map(|token| token.claims().confirmation.names()).collect(),
             scopes_required: findings.scopes_required().iter().map(AsRef::as_ref).collect(),
             scopes_held: verified.map(|token| listed(&token.claims().scopes)).unwrap_or_default(),
-            acr: verified.and_then(|token| token.claims().acr.as_deref()).map(clean),
-            auth_time: verified.and_then(|token| token.claims().auth_time).map(crate::authz::UnixTime::as_secs),
+            acr: verified
+                .and_then(|token| token.claims().acr.as_deref())
+                .and_then(|acr| redaction.text(Redactable::Acr, acr)),
+            auth_time: verified
+                .and_then(|token| token.claims().auth_time)
+                .and_then(|time| redaction.number(Redactable::AuthTime, time.as_secs())),
             policies: listed(&findings.judgement.policies),
             snapshot: &facts.snapshot.revision,
             revocations: Some(facts.snapshot.revocations.revision.as_ref()).filter(|revision| !revision.is_empty()),
@@ -191,18 +202,18 @@ impl<'a> Record<'a> {
 }
 
 impl<'a> Identity<'a> {
-    fn of(claims: &'a Claims) -> Self {
+    fn of(claims: &'a Claims, redaction: &Redaction) -> Self {
         let actors = claims.act.actors();
         let chain = cut(actors.len(), actors.iter().map(|actor| named(actor, &claims.issuer)));
         Self {
             issuer: Some(clean(&claims.issuer)),
-            subject: Some(clean(&claims.subject)),
-            client_id: claims.client_id.as_deref().map(clean),
+            subject: redaction.text(Redactable::Subject, &claims.subject),
+            client_id: claims.client_id.as_deref().and_then(|id| redaction.text(Redactable::ClientId, id)),
             actor: chain.first().cloned(),
             delegation_depth: actors.len(),
             actor_chain: chain,
             audience: listed(&claims.audience),
-            jti: claims.token_id.as_deref().map(clean),
+            jti: claims.token_id.as_deref().and_then(|id| redaction.text(Redactable::Jti, id)),
         }
     }
 }

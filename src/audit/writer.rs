@@ -1,23 +1,19 @@
-//! The bounded writer of decision records.
+//! The writer of decision records: one thread writes what the queue has, in order, numbered and chained.
 //!
-//! A record is accepted or refused at once, never waited for: a call must not hang because
-//! somebody does not read the log. Refusals may fill half of the room only, so that a flood of
-//! calls that are refused anyway does not take the records of good ones. What is accepted is written in order by one thread, numbered
-//! and chained: `seq` counts, `prev` is the SHA-256 of the line before. A refused record (its
-//! call is refused too) leaves a gap in `seq`.
+//! `seq` counts, `prev` is the SHA-256 of the line before. A refused record (its call is refused
+//! too) leaves a gap in `seq`. Checkpoints are lines of the chain, but for no follower.
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use aws_lc_rs::digest;
-use thiserror::Error;
-
+use super::chain::{Head, StateFile};
+use super::checkpoint::Checkpoints;
 use super::feed::Feed;
-use super::record::hex;
+use super::queue::{AuditLog, Line, Message, Shared, queue};
 
 /// Most bytes gathered for one write.
 const BATCH: usize = 64 * 1024;
@@ -29,125 +25,34 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// Pause between two tries to write to a full disk.
 const RETRY: Duration = Duration::from_millis(250);
 
-/// Most bytes of records waiting.
-const MAX_BYTES: usize = 32 * 1024 * 1024;
-
-/// Where records are handed in. Clones share one writer.
-#[derive(Clone, Debug)]
-pub struct AuditLog {
-    queue: SyncSender<Message>,
+/// How records are written.
+#[derive(Debug)]
+pub struct Writing {
     /// Records that may wait.
-    capacity: usize,
-    shared: Arc<Shared>,
+    pub capacity: usize,
+    /// Gets what is written.
+    pub feed: Feed,
+    /// Without it each process begins a chain.
+    pub state: Option<StateFile>,
+    pub checkpoints: Option<Checkpoints>,
 }
 
-#[derive(Debug)]
-enum Message {
-    Record(Line),
-    /// Nothing comes after it.
-    End,
-}
-
-/// An accepted record.
-#[derive(Debug)]
-struct Line {
-    json: Vec<u8>,
-    /// How many were refused before it.
-    gap: u64,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    /// Records that found no room since the last one that did.
-    refused: AtomicU64,
-    /// Records waiting, and their bytes.
-    waiting: AtomicUsize,
-    waiting_bytes: AtomicUsize,
-    broken: AtomicBool,
-}
-
-/// Proof that a record was accepted; an allow can't be encoded without one.
-#[derive(Debug)]
-#[must_use]
-pub struct Receipt(());
-
-/// The record found no room, or nobody writes any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the decision record was not accepted")]
-pub struct RecordRefused;
-
-impl AuditLog {
-    /// Hands in one line, a JSON object without its end; `refusal` is what it records.
-    ///
-    /// # Errors
-    /// [`RecordRefused`] at once if there is no room or the writer has failed.
-    pub fn accept(&self, line: Vec<u8>, refusal: bool) -> Result<Receipt, RecordRefused> {
-        if self.shared.broken.load(Ordering::Acquire) {
-            return Err(RecordRefused);
-        }
-        let size = line.len();
-        if !self.has_room(size, refusal) {
-            self.shared.refused.fetch_add(1, Ordering::AcqRel);
-            return Err(RecordRefused);
-        }
-        let gap = self.shared.refused.swap(0, Ordering::AcqRel);
-        // Counted before it is sent, so that the writer never takes off what was not put on.
-        self.shared.waiting.fetch_add(1, Ordering::AcqRel);
-        self.shared.waiting_bytes.fetch_add(size, Ordering::AcqRel);
-        match self.queue.try_send(Message::Record(Line { json: line, gap })) {
-            Ok(()) => Ok(Receipt(())),
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.shared.took(1, size);
-                self.shared.refused.fetch_add(gap.saturating_add(1), Ordering::AcqRel);
-                Err(RecordRefused)
-            }
-        }
-    }
-}
-
-impl AuditLog {
-    /// Ends the writer once all that was accepted is written; called again while it has no room
-    /// for the word. Later records are refused.
-    pub fn close(&self) {
-        // Full: the caller comes again. Gone: it has ended.
-        let _ = self.queue.try_send(Message::End);
-    }
-
-    /// Whether the record of an allow would be accepted now.
-    #[must_use]
-    pub fn has_room_for_allow(&self) -> bool {
-        !self.shared.broken.load(Ordering::Acquire) && self.has_room(0, false)
-    }
-
-    fn has_room(&self, size: usize, refusal: bool) -> bool {
-        let share = |all: usize| if refusal { all.div_ceil(2) } else { all };
-        self.shared.waiting.load(Ordering::Acquire) < share(self.capacity)
-            && self.shared.waiting_bytes.load(Ordering::Acquire).saturating_add(size) <= share(MAX_BYTES)
-    }
-}
-
-impl Shared {
-    fn took(&self, records: usize, bytes: usize) {
-        self.waiting.fetch_sub(records, Ordering::AcqRel);
-        self.waiting_bytes.fetch_sub(bytes, Ordering::AcqRel);
-    }
-}
-
-/// Starts the writer of `sink`, with room for `capacity` records; what is written goes to `feed`, too.
+/// Starts the writer of `sink`.
 /// The thread ends when the last [`AuditLog`] is gone and all is written, or with the error that stopped it.
 ///
 /// # Errors
 /// The thread could not be started.
 pub fn start(
     sink: impl Write + Send + 'static,
-    capacity: usize,
-    feed: Feed,
+    writing: Writing,
 ) -> io::Result<(AuditLog, JoinHandle<io::Result<()>>)> {
-    let (queue, lines) = sync_channel(capacity);
-    let shared = Arc::new(Shared::default());
-    let writer = Writer { sink, feed, shared: Arc::clone(&shared), seq: 0, prev: [0; 32], batch: Vec::new() };
+    let Writing { capacity, feed, state, checkpoints } = writing;
+    let (log, lines) = queue(capacity);
+    let shared = Arc::clone(&log.shared);
+    let head = state.as_ref().map_or_else(Head::none, StateFile::head);
+    let writer = Writer { sink, feed, shared, head, state, checkpoints, batch: Vec::new() };
     let thread = thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run(&lines))?;
-    Ok((AuditLog { queue, capacity, shared }, thread))
+    Ok((log, thread))
 }
 
 /// Why a batch was written.
@@ -162,8 +67,10 @@ struct Writer<W> {
     sink: W,
     feed: Feed,
     shared: Arc<Shared>,
-    seq: u64,
-    prev: [u8; 32],
+    /// What the batch ends with, or where it is empty, what was written.
+    head: Head,
+    state: Option<StateFile>,
+    checkpoints: Option<Checkpoints>,
     batch: Vec<u8>,
 }
 
@@ -177,8 +84,15 @@ impl<W: Write> Writer<W> {
     }
 
     fn write_all(&mut self, lines: &Receiver<Message>) -> io::Result<()> {
-        while let Ok(Message::Record(line)) = lines.recv() {
-            self.append(&line);
+        loop {
+            match self.next(lines) {
+                Ok(Message::Record(line)) => self.append(&line),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.write_checkpoint(false)?;
+                    continue;
+                }
+                Ok(Message::End) | Err(RecvTimeoutError::Disconnected) => break,
+            }
             let after = loop {
                 if self.batch.len() >= BATCH {
                     break After::Batch;
@@ -189,53 +103,89 @@ impl<W: Write> Writer<W> {
                     Err(_) => break After::Emptied,
                 }
             };
-            self.write_batch()?;
+            self.write_records()?;
             match after {
                 After::Batch => {}
                 After::Emptied => thread::sleep(PAUSE),
                 After::End => break,
             }
         }
+        if self.checkpoints.as_ref().is_some_and(Checkpoints::is_due_at_the_end) {
+            self.write_checkpoint(true)?;
+        }
         Ok(())
     }
 
-    /// Writes the batch whole. A full disk may be emptied: until then every call is refused and the
-    /// write tried again. A sink that is gone for good ends the writer, and with it the process.
-    fn write_batch(&mut self) -> io::Result<()> {
-        let mut written = 0;
-        while let Some(rest) = self.batch.get(written..).filter(|rest| !rest.is_empty()) {
-            match self.sink.write(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(more) => {
-                    written = written.saturating_add(more);
-                    self.shared.broken.store(false, Ordering::Release);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if may_pass(error.kind()) => {
-                    if !self.shared.broken.swap(true, Ordering::AcqRel) {
-                        tracing::error!(%error, "decision records can't be written now; every call is refused until they can");
-                    }
-                    thread::sleep(RETRY);
-                }
-                Err(error) => return Err(error),
-            }
+    /// What comes next, or that a checkpoint is due.
+    fn next(&self, lines: &Receiver<Message>) -> Result<Message, RecvTimeoutError> {
+        match self.checkpoints.as_ref().and_then(|checkpoints| checkpoints.wait(Instant::now())) {
+            // Also where something has come: records that never end must not put it off.
+            Some(Duration::ZERO) => Err(RecvTimeoutError::Timeout),
+            Some(wait) => lines.recv_timeout(wait),
+            None => lines.recv().map_err(|_| RecvTimeoutError::Disconnected),
         }
+    }
+
+    fn write_records(&mut self) -> io::Result<()> {
+        self.write_batch()?;
         self.feed.publish(&self.batch);
         self.batch.clear();
-        self.sink.flush()
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.wrote(Instant::now());
+        }
+        Ok(())
+    }
+
+    fn write_checkpoint(&mut self, end: bool) -> io::Result<()> {
+        let Some(checkpoints) = &mut self.checkpoints else { return Ok(()) };
+        let line = checkpoints.sign(&self.head, end)?;
+        self.head.append(&line, 0, &mut self.batch);
+        self.write_batch()?;
+        self.batch.clear();
+        Ok(())
+    }
+
+    /// Writes the batch whole, and before it how it ends.
+    fn write_batch(&mut self) -> io::Result<()> {
+        let Self { sink, shared, head, state, batch, .. } = self;
+        if let Some(state) = state {
+            insist(shared, || state.keep(head))?;
+        }
+        let mut written = 0;
+        while let Some(rest) = batch.get(written..).filter(|rest| !rest.is_empty()) {
+            match insist(shared, || sink.write(rest))? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                more => written = written.saturating_add(more),
+            }
+        }
+        sink.flush()
     }
 
     /// Adds `line` with its number and its link to the line before.
     fn append(&mut self, line: &Line) {
         self.shared.took(1, line.json.len());
-        self.seq = self.seq.saturating_add(1).saturating_add(line.gap);
-        let start = self.batch.len();
-        self.batch.extend_from_slice(line.json.strip_suffix(b"}").unwrap_or(&line.json));
-        let tail = format!(",\"seq\":{},\"prev\":\"{}\"}}", self.seq, hex(&self.prev));
-        self.batch.extend_from_slice(tail.as_bytes());
-        let written = self.batch.get(start..).unwrap_or_default();
-        self.prev.copy_from_slice(digest::digest(&digest::SHA256, written).as_ref());
-        self.batch.push(b'\n');
+        self.head.append(&line.json, line.gap, &mut self.batch);
+    }
+}
+
+/// A full disk may be emptied: until then every call is refused and the write tried again. What is gone
+/// for good ends the writer, and with it the process.
+fn insist<T>(shared: &Shared, mut write: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match write() {
+            Ok(done) => {
+                shared.broken.store(false, Ordering::Release);
+                return Ok(done);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if may_pass(error.kind()) => {
+                if !shared.broken.swap(true, Ordering::AcqRel) {
+                    tracing::error!(%error, "decision records can't be written now; every call is refused until they can");
+                }
+                thread::sleep(RETRY);
+            }
+            Err(error) => return Err(error),
+        }
     }
 }
 
@@ -246,10 +196,19 @@ fn may_pass(kind: io::ErrorKind) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
     use std::sync::mpsc;
     use std::sync::{Mutex, PoisonError};
 
+    use aws_lc_rs::digest;
+
+    use super::super::queue::RecordRefused;
+    use super::super::record::hex;
     use super::*;
+
+    fn writing(capacity: usize) -> Writing {
+        Writing { capacity, feed: Feed::new(0), state: None, checkpoints: None }
+    }
 
     #[derive(Clone, Default)]
     struct Sink(Arc<Mutex<Vec<u8>>>);
@@ -282,7 +241,7 @@ mod tests {
     #[test]
     fn records_are_numbered_and_chained_in_order() {
         let sink = Sink::default();
-        let (log, thread) = start(sink.clone(), 16, Feed::new(0)).expect("a thread");
+        let (log, thread) = start(sink.clone(), writing(16)).expect("a thread");
         for n in 0..5 {
             let _receipt = log.accept(format!("{{\"n\":{n}}}").into_bytes(), false).expect("room");
         }
@@ -302,7 +261,7 @@ mod tests {
     #[test]
     fn a_full_queue_refuses_at_once_and_leaves_a_gap() {
         let (go, wait) = mpsc::channel();
-        let (log, _thread) = start(Stuck(wait), 2, Feed::new(0)).expect("a thread");
+        let (log, _thread) = start(Stuck(wait), writing(2)).expect("a thread");
         let refused = (0..10).filter(|_| log.accept(b"{}".to_vec(), false).is_err()).count();
         assert!(refused >= 7, "two wait, one may be in the writer's hands: {refused}");
         drop(go);
@@ -311,7 +270,7 @@ mod tests {
     #[test]
     fn refusals_leave_half_of_the_room_to_allows() {
         let (_go, wait) = mpsc::channel();
-        let (log, _thread) = start(Stuck(wait), 8, Feed::new(0)).expect("a thread");
+        let (log, _thread) = start(Stuck(wait), writing(8)).expect("a thread");
         while log.accept(b"{}".to_vec(), true).is_ok() {}
         for _ in 0..3 {
             let _receipt = log.accept(b"{}".to_vec(), false).expect("room for an allow");
@@ -335,7 +294,7 @@ mod tests {
     #[test]
     fn a_full_disk_refuses_and_loses_nothing_that_was_accepted() {
         let (sink, full) = (Sink::default(), Arc::new(AtomicBool::new(true)));
-        let (log, thread) = start(Disk(sink.clone(), Arc::clone(&full)), 16, Feed::new(0)).expect("a thread");
+        let (log, thread) = start(Disk(sink.clone(), Arc::clone(&full)), writing(16)).expect("a thread");
         let _receipt = log.accept(b"{}".to_vec(), false).expect("room");
         while !log.shared.broken.load(Ordering::Acquire) {
             thread::yield_now();
@@ -352,7 +311,7 @@ mod tests {
     fn a_broken_sink_refuses_every_later_record() {
         let (go, wait) = mpsc::channel::<()>();
         drop(go);
-        let (log, thread) = start(Stuck(wait), 16, Feed::new(0)).expect("a thread");
+        let (log, thread) = start(Stuck(wait), writing(16)).expect("a thread");
         let _ = log.accept(b"{}".to_vec(), false);
         assert!(thread.join().expect("no panic").is_err());
         assert!(matches!(log.accept(b"{}".to_vec(), false), Err(RecordRefused)));

@@ -9,7 +9,7 @@ use super::faults::Faults;
 use super::files::Files;
 use super::revocations::RevocationSettings;
 use super::settings::{Listen, ProcessSettings, Settings, Upstream};
-use super::{enforcement, issuers, listen, policies, replay, revocations, sender, services, tls, written};
+use super::{audit, enforcement, issuers, listen, policies, replay, revocations, sender, services, tls, written};
 use crate::authz::{Agent, AgentIndex, Agents, Ceiling, SpiffeId, is_scope_token};
 
 /// Builds the settings. Faults land in `faults`; with any, the result is not to be used.
@@ -37,6 +37,7 @@ pub(super) fn build(
             forward_token: config.upstream.forward_token,
             identity_headers: config.upstream.identity_headers,
         },
+        redaction: Arc::new(audit::redaction(&config.audit, files, faults, warnings)),
         issuers,
         agents: Arc::new(agents),
         services,
@@ -96,6 +97,7 @@ fn process(
         faults.add("limits.deadline", "must be at least 10ms");
     }
     let replay = replay::build(config, files, faults, warnings);
+    let audit = audit::build(&config.audit, files, faults);
     let size = |value: u32| usize::try_from(value).ok();
     Some(ProcessSettings {
         listen: listen?,
@@ -103,7 +105,7 @@ fn process(
         watch: watch.ok()?,
         replay: replay?,
         proofs,
-        audit_queue: size(config.audit.queue)?,
+        audit: audit?,
         concurrency: size(config.limits.concurrency)?,
         message_bytes: size(config.limits.message_bytes)?,
         verified_tokens: size(config.limits.verified_tokens)?,

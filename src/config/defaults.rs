@@ -32,7 +32,16 @@ impl Default for Dpop {
 
 impl Default for Audit {
     fn default() -> Self {
-        Self { destination: AuditDestination::Stdout, on_overflow: OnOverflow::Deny, queue: 8192 }
+        Self {
+            destination: AuditDestination::Stdout,
+            on_overflow: OnOverflow::Deny,
+            queue: 8192,
+            state_file: None,
+            checkpoint: None,
+            hash: Vec::new(),
+            drop: Vec::new(),
+            hash_key_file: None,
+        }
     }
 }
 

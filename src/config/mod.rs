@@ -3,6 +3,7 @@
 //! [`written`] is what an operator writes; `settings` is what the program uses; [`load`] turns
 //! the first into the second and reports every fault at once.
 
+mod audit;
 mod build;
 mod defaults;
 mod demands;
@@ -34,8 +35,8 @@ pub(crate) use parse::{document as yaml_document, faults_in as yaml_faults, pars
 pub use revocations::{RevocationSettings, load_revocations};
 pub use sender::{ProofSettings, Secret};
 pub use settings::{
-    IssuerSettings, KeyLocation, KeySource, Listen, ProcessSettings, RedisAddress, RedisSettings, RemoteKeys,
-    ReplaySettings, Settings, StoreSettings, Upstream,
+    AuditSettings, CheckpointSettings, IssuerSettings, KeyLocation, KeySource, Listen, ProcessSettings, RedisAddress,
+    RedisSettings, RemoteKeys, ReplaySettings, Settings, StoreSettings, Upstream,
 };
 pub use tls::{TlsDigest, TlsFiles, TlsLook, TlsMaterial, TlsSettings, provider};
 

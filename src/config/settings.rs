@@ -11,6 +11,7 @@ use super::faults::Fault;
 use super::revocations::RevocationSettings;
 use super::sender::ProofSettings;
 use super::tls::{TlsFiles, TlsSettings};
+use crate::audit::{CheckpointKey, Redaction};
 use crate::authz::{Agents, Enforcement, ForwardedCertificates, Issuer, Policies, Services};
 
 /// A configuration that can be served.
@@ -22,6 +23,7 @@ pub struct Settings {
     /// `Some` where `process.listen` is [`Listen::Tcp`].
     pub tls: Option<TlsSettings>,
     pub upstream: Upstream,
+    pub redaction: Arc<Redaction>,
     pub issuers: Vec<IssuerSettings>,
     pub agents: Arc<Agents>,
     pub services: Services,
@@ -48,8 +50,7 @@ pub struct ProcessSettings {
     pub watch: Option<Listen>,
     pub replay: ReplaySettings,
     pub proofs: ProofSettings,
-    /// Decision records waiting to be written.
-    pub audit_queue: usize,
+    pub audit: AuditSettings,
     /// Checks in progress at once.
     pub concurrency: usize,
     /// Largest `CheckRequest`, bytes.
@@ -58,6 +59,20 @@ pub struct ProcessSettings {
     /// Longest time for one check.
     pub deadline: Duration,
     pub drain: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditSettings {
+    /// Records waiting to be written.
+    pub queue: usize,
+    pub state_file: Option<PathBuf>,
+    pub checkpoint: Option<CheckpointSettings>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckpointSettings {
+    pub key: CheckpointKey,
+    pub every: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -21,8 +21,8 @@ use serde::Serialize;
 use super::challenge::www_authenticate;
 use super::decode::Decoded;
 use super::json_rpc;
-use crate::audit::{Decided, Receipt, clean, named};
-use crate::authz::{Actor, Algorithm, Answer, Findings, Metadata, Operation, Permit, Reason, Trail, VerifiedToken};
+use crate::audit::{Decided, Receipt, Redactable, Redaction, clean, named};
+use crate::authz::{Actor, Algorithm, Answer, Findings, Metadata, Permit, Reason, SpiffeId, Trail, VerifiedToken};
 use crate::config::Upstream;
 
 /// What a name in a header of ours may not hold plainly: it would end a value or an item of a list,
@@ -38,6 +38,8 @@ pub struct Told<'a> {
     pub trail: &'a Trail,
     /// What a proof may be signed with.
     pub proof_algorithms: &'a [Algorithm],
+    /// What of it Envoy's log may hold.
+    pub redaction: &'a Redaction,
 }
 
 /// The call goes on. Needs a permit, and the receipt of the record that says so.
@@ -270,12 +272,15 @@ fn appended(key: &str, value: String) -> HeaderValueOption {
     HeaderValueOption { append_action, ..header(key, value) }
 }
 
-/// The decision for Envoy's own access log: `%DYNAMIC_METADATA(envoy.filters.http.ext_authz:…)%`.
+/// The decision for Envoy's own access log: `%DYNAMIC_METADATA(envoy.filters.http.ext_authz:…)%`. It
+/// says no more than the record.
 fn metadata(decided: Decided, told: Told<'_>) -> Struct {
-    let refused = decided.reason();
+    let (refused, redaction) = (decided.reason(), told.redaction);
     let operation = told.findings.operation.as_ref();
     let claims = told.findings.token.verified().map(VerifiedToken::claims);
     let actor = claims.and_then(|claims| claims.act.actors().first().map(|actor| named(actor, &claims.issuer)));
+    let client = claims.and_then(|claims| claims.client_id.as_deref());
+    let peer = told.findings.peer.as_ref().map(SpiffeId::as_str);
     let would_deny = told.trail.would_refuse().map(Reason::code).collect::<Vec<_>>().join(",");
     let fields = [
         ("decision", Some(Cow::Borrowed(decided.name()))),
@@ -286,11 +291,11 @@ fn metadata(decided: Decided, told: Told<'_>) -> Struct {
         ("service", told.findings.service.as_ref().map(|service| Cow::Borrowed(service.name.as_ref()))),
         ("route", told.findings.route.as_ref().map(|route| Cow::Borrowed(route.name.as_ref()))),
         ("operation", operation.map(|operation| clean(&operation.method)).filter(|method| !method.is_empty())),
-        ("operation_name", operation.and_then(Operation::shown_name).map(|name| Cow::Owned(clean(&name).into_owned()))),
-        ("subject", claims.map(|claims| clean(&claims.subject))),
-        ("client_id", claims.and_then(|claims| claims.client_id.as_deref()).map(clean)),
+        ("operation_name", operation.and_then(|operation| redaction.operation_name(operation))),
+        ("subject", claims.and_then(|claims| redaction.text(Redactable::Subject, &claims.subject))),
+        ("client_id", client.and_then(|client| redaction.text(Redactable::ClientId, client))),
         ("actor", actor),
-        ("peer", told.findings.peer.as_ref().map(|peer| Cow::Borrowed(peer.as_str()))),
+        ("peer", peer.and_then(|peer| redaction.text(Redactable::Peer, peer))),
     ];
     let depth = claims.map(|claims| claims.act.actors().len());
     let texts = fields.into_iter().filter_map(|(name, value)| {

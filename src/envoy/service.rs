@@ -155,13 +155,14 @@ impl Checker {
             grpc: decoded.grpc,
             peer: decoded.request.peer,
             snapshot: &state.snapshot,
+            redaction: &state.redaction,
             findings: &findings,
             trail: &trail,
             decided: ended,
             duration,
         });
-        let proof_algorithms = &state.snapshot.proofs.algorithms;
-        let told = Told { decision_id, findings: &findings, trail: &trail, proof_algorithms };
+        let (proof_algorithms, redaction) = (&state.snapshot.proofs.algorithms, &state.redaction);
+        let told = Told { decision_id, findings: &findings, trail: &trail, proof_algorithms, redaction };
         let metadata = findings.service.as_ref().and_then(|service| service.metadata.as_ref());
         let refused = match (outcome, metadata, ended, recorded) {
             (Outcome::Permitted(permit), _, _, Ok(receipt)) => {

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use super::name::{mermaid, shown};
 use super::record::{Decision, Record};
+use super::svg::{Drawing, Hop, Kind, MAX_ARROWS};
 
 /// Most different ways that are told apart.
 const MAX_WAYS: usize = 10_000;
@@ -22,6 +23,8 @@ pub enum Format {
     Text,
     /// A flowchart of Mermaid.
     Mermaid,
+    /// A picture.
+    Svg,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +34,13 @@ enum Node {
     Caller(String),
     /// `None`: none was found.
     Service(Option<String>),
+}
+
+#[derive(Default)]
+struct Hops<'a> {
+    /// With their numbers in Mermaid.
+    nodes: BTreeMap<&'a Node, usize>,
+    edges: BTreeMap<(&'a Node, &'a Node), Counted>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,6 +70,7 @@ impl Graph {
         match format {
             Format::Text => self.text(out),
             Format::Mermaid => self.mermaid(out),
+            Format::Svg => self.svg(out),
         }
     }
 
@@ -77,18 +88,23 @@ impl Graph {
         Ok(())
     }
 
-    fn mermaid(&self, out: &mut impl Write) -> io::Result<()> {
-        let mut edges: BTreeMap<(&Node, &Node), Counted> = BTreeMap::new();
-        let mut nodes: BTreeMap<&Node, usize> = BTreeMap::new();
+    /// Every node once, and every hop between two of them.
+    fn hops(&self) -> Hops<'_> {
+        let mut hops = Hops::default();
         for (way, counted) in &self.ways {
             for node in way {
-                let next = nodes.len();
-                nodes.entry(node).or_insert(next);
+                let next = hops.nodes.len();
+                hops.nodes.entry(node).or_insert(next);
             }
             for (from, to) in way.iter().zip(way.iter().skip(1)) {
-                edges.entry((from, to)).or_default().join(*counted);
+                hops.edges.entry((from, to)).or_default().join(*counted);
             }
         }
+        hops
+    }
+
+    fn mermaid(&self, out: &mut impl Write) -> io::Result<()> {
+        let Hops { nodes, edges } = self.hops();
         writeln!(out, "flowchart LR")?;
         for (node, at) in &nodes {
             match node {
@@ -107,9 +123,35 @@ impl Graph {
         }
         Ok(())
     }
+
+    fn svg(&self, out: &mut impl Write) -> io::Result<()> {
+        let Hops { nodes, edges } = self.hops();
+        if edges.len() > MAX_ARROWS {
+            let many = format!("{} arrows are too many for a picture, {MAX_ARROWS} at most: filter", edges.len());
+            return Err(io::Error::other(many));
+        }
+        let places: BTreeMap<_, _> = nodes.keys().copied().zip(0..).collect();
+        let boxes = nodes.keys().map(|node| (node.kind(), node.text())).collect();
+        let hop = |((from, to), counted): ((&Node, &Node), Counted)| {
+            let (from, to) = (*places.get(from)?, *places.get(to)?);
+            Some(Hop { from, to, label: counted.text(), passed: counted.allow > 0 })
+        };
+        let arrows = edges.into_iter().filter_map(hop).collect();
+        let drawn = Drawing { boxes, arrows }.svg();
+        let svg = drawn.ok_or_else(|| io::Error::other("no picture can be laid out of this: take another format"))?;
+        out.write_all(svg.as_bytes())
+    }
 }
 
 impl Node {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Unknown => Kind::Nobody,
+            Self::Caller(_) => Kind::Caller,
+            Self::Service(_) => Kind::Service,
+        }
+    }
+
     fn text(&self) -> String {
         match self {
             Self::Unknown => "(no verified token)".to_owned(),

@@ -4,6 +4,7 @@
 //! end, so that it works on a log of any size and on one that never ends. What a record says came
 //! from outside, and the file may be anybody's: [`name`] makes it safe to show.
 
+mod checkpoint;
 mod counts;
 mod filter;
 mod graph;
@@ -11,13 +12,15 @@ mod lines;
 pub mod name;
 mod record;
 mod summary;
+mod svg;
 mod table;
 pub mod verify;
 mod view;
 
+pub use checkpoint::{Keys, NoKeys};
 pub use filter::{Filter, Wanted, moment};
 pub use graph::{Format, Graph};
 pub use lines::{Line, Lines, MAX_LINE};
-pub use record::{Decision, Found, Record};
+pub use record::{Decision, Found, Record, is_checkpoint};
 pub use summary::Summary;
 pub use view::view;

@@ -1,5 +1,6 @@
 //! The fields of a decision record that are shown, filtered by or counted. `audit::record` writes them.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Deserializer};
@@ -24,8 +25,7 @@ pub struct Record {
     pub operation_name: Option<String>,
     #[serde(default)]
     pub method: String,
-    #[serde(default)]
-    pub path: String,
+    pub path: Option<String>,
     pub peer: Option<String>,
     subject: Option<String>,
     client_id: Option<String>,
@@ -82,6 +82,17 @@ impl<'a> Found<'a> {
         let record = serde_json::from_slice(json).ok()?;
         Some(Self { record, json, prefixed: json.len() < line.len() })
     }
+}
+
+/// Whether `line` is one of the chain that says how far it is signed, and no record.
+#[must_use]
+pub fn is_checkpoint(line: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Checkpoint<'a> {
+        #[serde(rename = "checkpoint", borrow)]
+        _token: Cow<'a, str>,
+    }
+    body(line).is_some_and(|json| serde_json::from_slice::<Checkpoint<'_>>(json).is_ok())
 }
 
 /// From the first brace of `line` on.

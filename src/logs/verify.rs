@@ -4,14 +4,18 @@
 //! Lines of several processes may be mixed: each goes on from the line whose hash it has. So nothing
 //! between the first and the last line of a process can be changed, left out, put in or moved without a
 //! line that goes on from none. What has no line after it, the last one, is held by no other: whoever
-//! may cut it off or rewrite everything is only found out by a hash that was kept elsewhere.
+//! may cut it off or rewrite everything is only found out by a hash that was kept elsewhere, or by the
+//! signature of a checkpoint.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::time::Duration;
 
 use aws_lc_rs::digest;
 use serde::Deserialize;
 
+use super::checkpoint::{Keys, Rejected, Signed};
 use super::lines::Line;
 use super::name::shown;
 use super::record::body;
@@ -62,6 +66,14 @@ pub enum Kind {
     Twice { first: Place },
     /// The last line has no end and is no whole record.
     CutOff,
+    /// A checkpoint that is none.
+    Checkpoint(Rejected),
+    /// It signs another line than the one before it.
+    Signs { seq: u64 },
+    /// No checkpoint is in the chain.
+    NeverSigned,
+    /// No checkpoint came for so long.
+    Overdue { records: u64, unsigned: Duration },
     /// No line has this hash, which was kept elsewhere.
     NotFound { hash: Hash },
     /// Nothing goes on from this hash.
@@ -80,12 +92,13 @@ pub struct Chain {
     pub hash: Hash,
     /// Whether it is known to begin where it should; otherwise it is a piece.
     pub whole: bool,
+    pub signed: Signed,
     /// Whether a piece is taken for its continuation.
     broken_off: bool,
 }
 
 /// Takes lines one by one and keeps only the end of each chain.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Verifier {
     files: Vec<String>,
     chains: Vec<Chain>,
@@ -98,7 +111,10 @@ pub struct Verifier {
     expected: BTreeSet<Hash>,
     after: BTreeSet<Hash>,
     latest: Option<usize>,
+    /// Without them checkpoints are lines as others.
+    keys: Option<Keys>,
     pub records: u64,
+    pub checkpoints: u64,
     /// Lines that are no record.
     pub foreign: u64,
     /// Numbers that were passed over in chains that are whole: records that were refused, as their calls were.
@@ -107,9 +123,13 @@ pub struct Verifier {
 }
 
 #[derive(Deserialize)]
-struct Link {
+struct Link<'a> {
     seq: u64,
     prev: Hash,
+    #[serde(borrow)]
+    time: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    checkpoint: Option<Cow<'a, str>>,
 }
 
 impl Verifier {
@@ -117,6 +137,13 @@ impl Verifier {
     #[must_use]
     pub fn new(after: impl IntoIterator<Item = Hash>, expected: impl IntoIterator<Item = Hash>) -> Self {
         Self { after: after.into_iter().collect(), expected: expected.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Every chain must be signed by one of `keys`.
+    #[must_use]
+    pub fn signed_by(mut self, keys: Keys) -> Self {
+        self.keys = Some(keys);
+        self
     }
 
     /// The lines to come are of the file `name`.
@@ -132,8 +159,9 @@ impl Verifier {
         let record = found.and_then(|json| Some((serde_json::from_slice::<Link>(json).ok()?, json)));
         let seq = record.as_ref().map(|(link, _)| link.seq);
         if let Some((link, json)) = record {
-            self.records = self.records.saturating_add(1);
-            self.record(link, sha256(json), place, &mut kinds);
+            let count = if link.checkpoint.is_some() { &mut self.checkpoints } else { &mut self.records };
+            *count = count.saturating_add(1);
+            self.link(&link, sha256(json), place, &mut kinds);
         } else {
             self.foreign = self.foreign.saturating_add(1);
             if found.is_some() && !line.ended {
@@ -148,7 +176,16 @@ impl Verifier {
         let not_found = std::mem::take(&mut self.expected).into_iter().map(|hash| Kind::NotFound { hash });
         let not_continued = std::mem::take(&mut self.after).into_iter().map(|hash| Kind::NotContinued { hash });
         let kinds = not_found.chain(not_continued);
-        self.count(kinds.map(|kind| Fault { place: None, seq: None, kind }).collect())
+        let mut faults: Vec<_> = kinds.map(|kind| Fault { place: None, seq: None, kind }).collect();
+        if self.keys.is_some() {
+            faults.extend(self.ends().filter_map(Chain::unsigned));
+        }
+        self.count(faults)
+    }
+
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        self.keys.is_some()
     }
 
     /// Whether there is too much to go on.
@@ -187,12 +224,30 @@ impl Verifier {
         faults
     }
 
-    fn record(&mut self, link: Link, hash: Hash, place: Place, kinds: &mut Vec<Kind>) {
+    fn link(&mut self, link: &Link<'_>, hash: Hash, place: Place, kinds: &mut Vec<Kind>) {
+        let at = self.place_in_chain(link, hash, place, kinds);
+        let Some(chain) = self.chains.get_mut(at) else { return };
+        let Some(checkpoint) = &link.checkpoint else {
+            let time = link.time.as_ref().and_then(|time| humantime::parse_rfc3339(time).ok());
+            return chain.signed.add(time);
+        };
+        let Some(keys) = &self.keys else { return };
+        match keys.open(checkpoint) {
+            Ok(claims) if claims.hash == link.prev && claims.seq.checked_add(1) == Some(link.seq) => {
+                chain.signed.signed(claims);
+            }
+            Ok(claims) => kinds.push(Kind::Signs { seq: claims.seq }),
+            Err(rejected) => kinds.push(Kind::Checkpoint(rejected)),
+        }
+    }
+
+    /// Which chain has the line now.
+    fn place_in_chain(&mut self, link: &Link<'_>, hash: Hash, place: Place, kinds: &mut Vec<Kind>) -> usize {
         self.expected.remove(&hash);
         if let Some(successor) = self.wanted.remove(&hash) {
             kinds.push(Kind::Order { successor });
         }
-        let Link { seq, prev } = link;
+        let Link { seq, ref prev, .. } = *link;
         if prev == NONE {
             if let Some(first) = self.starts.get(&hash) {
                 kinds.push(Kind::Twice { first: *first });
@@ -200,8 +255,8 @@ impl Verifier {
                 self.starts.insert(hash.clone(), place);
             }
             self.skip(0, seq, kinds);
-            self.start(seq, hash, place, true);
-        } else if let Some(at) = self.heads.remove(&prev) {
+            self.start(seq, hash, place, true)
+        } else if let Some(at) = self.heads.remove(prev) {
             let last = self.chains.get(at).map_or(0, |chain| chain.last_seq);
             self.skip(last, seq, kinds);
             if let Some(chain) = self.chains.get_mut(at) {
@@ -211,12 +266,13 @@ impl Verifier {
             }
             self.latest = Some(at);
             self.heads.insert(hash, at);
-        } else if self.after.remove(&prev) {
-            self.start(seq, hash, place, true);
+            at
+        } else if self.after.remove(prev) {
+            self.start(seq, hash, place, true)
         } else {
             kinds.push(self.breach(seq));
-            self.wanted.insert(prev, place);
-            self.start(seq, hash, place, false);
+            self.wanted.insert(prev.clone(), place);
+            self.start(seq, hash, place, false)
         }
     }
 
@@ -227,7 +283,7 @@ impl Verifier {
         }
     }
 
-    fn start(&mut self, seq: u64, hash: Hash, place: Place, whole: bool) {
+    fn start(&mut self, seq: u64, hash: Hash, place: Place, whole: bool) -> usize {
         let at = self.chains.len();
         self.heads.insert(hash.clone(), at);
         self.chains.push(Chain {
@@ -238,9 +294,11 @@ impl Verifier {
             records: 1,
             hash,
             whole,
+            signed: Signed::default(),
             broken_off: false,
         });
         self.latest = Some(at);
+        at
     }
 
     /// What most likely happened before a record that goes on from no line. That something did is certain.
@@ -257,6 +315,18 @@ impl Verifier {
         chain.broken_off = true;
         let (from, to) = (last.saturating_add(1), seq.saturating_sub(1));
         if from <= to { Kind::Missing { after: place, from, to } } else { Kind::Changed { before: place, seq: last } }
+    }
+}
+
+impl Chain {
+    /// What no key holds of it.
+    fn unsigned(&self) -> Option<Fault> {
+        let kind = match (self.signed.until(), self.signed.overdue()) {
+            (None, _) => Kind::NeverSigned,
+            (Some(_), Some(unsigned)) => Kind::Overdue { records: self.signed.unsigned, unsigned },
+            (Some(_), None) => return None,
+        };
+        Some(Fault { place: Some(self.last), seq: Some(self.last_seq), kind })
     }
 }
 
@@ -285,6 +355,20 @@ impl fmt::Display for Said<'_> {
             Kind::Number { last } => write!(f, "does not count on from seq {last}"),
             Kind::Twice { first } => write!(f, "begins a process that began at {} already", at(first)),
             Kind::CutOff => f.write_str("the line ends in the middle of a record"),
+            Kind::Checkpoint(Rejected::Form) => f.write_str("no checkpoint, although it is called so"),
+            Kind::Checkpoint(Rejected::Signature { kid }) => {
+                let kid = kid.as_deref().map_or(Cow::Borrowed("it names none"), shown);
+                write!(f, "the checkpoint is signed by none of the keys (its key: {kid})")
+            }
+            Kind::Signs { seq } => write!(f, "the checkpoint is of another line (seq {seq}): it was moved or copied"),
+            Kind::NeverSigned => f.write_str("no checkpoint signs the records up to here"),
+            Kind::Overdue { records, unsigned } => {
+                let unsigned = humantime::format_duration(Duration::from_secs(unsigned.as_secs()));
+                write!(
+                    f,
+                    "no checkpoint signs the last {records} record(s), though {unsigned} passed: likely written anew"
+                )
+            }
             Kind::NotFound { hash } => {
                 write!(f, "no record has the hash {hash}: it was cut off, or the chain was written anew")
             }

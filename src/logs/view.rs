@@ -61,7 +61,7 @@ fn what(record: &Record) -> String {
     match (&record.operation, &record.operation_name) {
         (Some(operation), Some(name)) => format!("{place} {} {}", shown(operation), shown(name)),
         (Some(operation), None) => format!("{place} {}", shown(operation)),
-        (None, _) => format!("{place} {} {}", shown(&record.method), shown(&record.path)),
+        (None, _) => format!("{place} {} {}", shown(&record.method), or_dash(record.path.as_deref())),
     }
 }
 

@@ -61,7 +61,13 @@ pub fn decide(
     let Evaluation { findings, trail, outcome } = evaluation;
     let ended = Decided::of(&outcome);
     let proof_algorithms = &state.snapshot.proofs.algorithms;
-    let told = Told { decision_id: DECISION_ID, findings: &findings, trail: &trail, proof_algorithms };
+    let told = Told {
+        decision_id: DECISION_ID,
+        findings: &findings,
+        trail: &trail,
+        proof_algorithms,
+        redaction: &state.redaction,
+    };
     let record = Record::new(&Facts {
         time,
         decision_id: DECISION_ID,
@@ -72,6 +78,7 @@ pub fn decide(
         grpc: decoded.grpc,
         peer: decoded.request.peer,
         snapshot: &state.snapshot,
+        redaction: &state.redaction,
         findings: &findings,
         trail: &trail,
         decided: ended,

@@ -71,6 +71,8 @@ impl<'a> Bench<'a> {
     /// The machine has no randomness.
     pub fn new(settings: &'a Settings, now: SystemTime) -> Result<Self, String> {
         let state = State::first(settings, Arc::new(VerifiedTokens::with_capacity(CLAIMS)));
+        // What is expected is written in names; a hash of one is another wherever the key is another.
+        let state = state.map(|state| State { redaction: Arc::default(), ..state });
         let live = Live::new(state.map_err(|error| error.to_string())?);
         let nobody = offline::decide(&live.load(), &Decoded::default(), &MemoryStore::new(1, None), now);
         let record = nobody.map(|ruling| ruling.record).map_err(|error| error.to_string())?;

@@ -102,6 +102,37 @@ services: [{ name: s, audience: a, routes: [{ name: r, match: { method: GET, pat
 }
 
 #[test]
+fn faults_of_what_signs_the_records_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let least = "
+listen: unix:/run/hopgate/check.sock
+issuers: [{ issuer: https://as.example, jwks: { uri: https://as.example/keys } }]
+services: [{ name: s, audience: a, routes: [{ name: r, match: { method: GET, path: / } }] }]
+";
+    let key = rcgen::KeyPair::generate().unwrap();
+    let other_curve = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
+    for (name, pem) in
+        [("key", key.serialize_pem()), ("public", key.public_key_pem()), ("p384", other_curve.serialize_pem())]
+    {
+        std::fs::write(folder.path().join(name), pem).unwrap();
+    }
+    let load = |section: &str| load_text(&format!("{least}audit: {{ checkpoint: {section} }}"), folder.path());
+    for (section, said) in [
+        ("{ key_file: public }", "audit.checkpoint.key_file: `public` holds no private P-256 key in PKCS#8 PEM"),
+        ("{ key_file: p384 }", "audit.checkpoint.key_file: `p384` holds no private P-256 key in PKCS#8 PEM"),
+        ("{ key_file: key, every: 500ms }", "audit.checkpoint.every: must be from 1s to 24h, in whole seconds"),
+        ("{ key_file: key, every: 1500ms }", "audit.checkpoint.every: must be from 1s to 24h, in whole seconds"),
+        ("{ key_file: key, every: 25h }", "audit.checkpoint.every: must be from 1s to 24h, in whole seconds"),
+    ] {
+        let told: Vec<_> = load(section).expect_err(section).iter().map(ToString::to_string).collect();
+        assert_eq!(told, [said], "{section}");
+    }
+    assert!(load("{ key_file: none }").is_err());
+    let settings = load("{ key_file: key }").expect("good");
+    assert!(!format!("{settings:?}").contains("PRIVATE"));
+}
+
+#[test]
 fn credentials_in_the_url_of_an_issuer_or_its_keys_are_refused_and_not_told() {
     for issuer in [
         "{ issuer: 'https://gate:open-sesame@as.example' }",

@@ -21,6 +21,7 @@ mod frozen_names;
 mod mcp;
 mod observe;
 mod policy;
+mod redacted_fields;
 mod redaction;
 mod redis;
 mod replay_battery;

@@ -279,6 +279,7 @@ fn record(state: &State, message: &CheckRequest, claimed: Claimed) -> Vec<u8> {
         grpc: decoded.grpc,
         peer: decoded.request.peer,
         snapshot: &state.snapshot,
+        redaction: &state.redaction,
         findings: &evaluation.findings,
         trail: &evaluation.trail,
         decided: Decided::of(&evaluation.outcome),

@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use hopgate::audit::{self, Decided, Facts, Feed, Receipt, Record};
+use hopgate::audit::{self, Decided, Facts, Feed, Receipt, Record, Writing};
 use hopgate::authz::{self, Evaluation, Field, Request, UnixTime, VerifiedTokens};
 use hopgate::config;
 use hopgate::dev::keys::SigningKey;
@@ -75,6 +75,7 @@ impl Fixture {
             grpc: false,
             peer: Some(PEER),
             snapshot: &self.state.snapshot,
+            redaction: &self.state.redaction,
             findings: &evaluation.findings,
             trail: &evaluation.trail,
             decided: Decided::of(&evaluation.outcome),
@@ -87,7 +88,9 @@ impl Fixture {
 /// The receipt of `line`, and the line with what the writer adds.
 pub(crate) fn written(line: Vec<u8>) -> (Receipt, Vec<u8>) {
     let sink = Sink::default();
-    let (log, thread) = audit::start(sink.clone(), 1, Feed::new(0)).unwrap();
+    let (log, thread) =
+        audit::start(sink.clone(), Writing { capacity: 1, feed: Feed::new(0), state: None, checkpoints: None })
+            .unwrap();
     let receipt = log.accept(line, false).unwrap();
     drop(log);
     thread.join().unwrap().unwrap();

@@ -6,11 +6,12 @@ use std::path::Path;
 use std::process::Command;
 
 use clap::{CommandFactory as _, Parser as _};
+use hopgate::audit::CheckpointKey;
 use hopgate::cli::Cli;
 use hopgate::config;
 use hopgate::dev::certs::MeshCa;
 use hopgate::dev::keys::SigningKey;
-use hopgate::inject;
+use hopgate::{inject, logs};
 use jsonwebtoken::Algorithm;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -21,10 +22,19 @@ use crate::tables::schema_paths;
 
 const CONFIG: &str = "yaml hopgate";
 const EVERY_FIELD: &str = "yaml hopgate every-field";
+/// A part of a configuration, to be put to the rest.
+const SECTION: &str = "yaml hopgate section";
 const POLICIES: &str = "yaml hopgate policies";
 const SCOPES: &str = "yaml hopgate scopes";
 const INJECTOR: &str = "yaml injector";
 const REVOCATIONS: &str = "yaml revocations";
+
+/// What a section is put to.
+const REST: &str = "
+listen: unix:/run/hopgate/check.sock
+issuers: [{ issuer: https://as.example, jwks: { file: keys.json } }]
+services: [{ name: s, audience: a, routes: [{ name: r, match: { method: GET, path: / } }] }]
+";
 
 /// The connection manager of the whole file.
 const CONNECTIONS: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
@@ -34,6 +44,11 @@ fn every_configuration_loads() {
     let folder = folder();
     for block in [CONFIG, EVERY_FIELD, POLICIES, SCOPES].into_iter().flat_map(blocks_of) {
         if let Err(faults) = config::load_text(&block.text, folder.path()) {
+            panic!("{}: {faults:?}", block.place);
+        }
+    }
+    for block in blocks_of(SECTION) {
+        if let Err(faults) = config::load_text(&format!("{REST}{}", block.text), folder.path()) {
             panic!("{}: {faults:?}", block.place);
         }
     }
@@ -98,6 +113,7 @@ fn no_kind_of_block_goes_unseen() {
         "json record",
         "json json-rpc",
         "sh",
+        "sh openssl",
         "text",
         "text explain",
         "text lint-envoy",
@@ -109,7 +125,8 @@ fn no_kind_of_block_goes_unseen() {
         "mermaid",
     ];
     for block in blocks() {
-        let seen = [CONFIG, EVERY_FIELD, POLICIES, SCOPES, INJECTOR, REVOCATIONS].contains(&block.kind.as_str())
+        let seen = [CONFIG, EVERY_FIELD, SECTION, POLICIES, SCOPES, INJECTOR, REVOCATIONS]
+            .contains(&block.kind.as_str())
             || known.contains(&block.kind.as_str());
         assert!(seen, "{}: no test reads `{}` blocks", block.place, block.kind);
     }
@@ -168,6 +185,7 @@ fn what_logs_prints_is_as_shown() {
     }
     let [graph] = blocks_of("mermaid").try_into().ok().unwrap();
     assert_eq!(run("hopgate logs graph --format mermaid examples/decisions.jsonl"), graph.text, "{}", graph.place);
+    assert_eq!(run("hopgate logs graph --format svg examples/decisions.jsonl"), run("cat docs/graph.svg"));
 }
 
 #[test]
@@ -218,6 +236,16 @@ fn every_command_of_a_shell_block_parses() {
             }
         }
     }
+}
+
+#[test]
+fn the_keys_of_checkpoints_are_made_as_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let [block] = blocks_of("sh openssl").try_into().ok().unwrap();
+    let made = Command::new("sh").args(["-ec", &block.text]).current_dir(folder.path()).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    CheckpointKey::from_pem(&fs::read(folder.path().join("checkpoint.pem")).unwrap()).unwrap();
+    logs::Keys::from_pem(&fs::read(folder.path().join("checkpoint.pub")).unwrap()).unwrap();
 }
 
 #[test]
@@ -297,7 +325,10 @@ fn folder() -> TempDir {
     for name in ["redis-user", "redis-password"] {
         fs::write(folder.path().join(name), "hopgate\n").unwrap();
     }
-    fs::write(folder.path().join("nonce.key"), [7; 32]).unwrap();
+    fs::write(folder.path().join("checkpoint.pem"), rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
+    for name in ["nonce.key", "hash.key"] {
+        fs::write(folder.path().join(name), [7; 32]).unwrap();
+    }
     fs::write(folder.path().join("revocations.yaml"), "revoked: []").unwrap();
     fs::create_dir(folder.path().join("policies")).unwrap();
     fs::write(folder.path().join("policies/base.cedar"), "permit(principal, action, resource);").unwrap();

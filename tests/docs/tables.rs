@@ -5,9 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::LazyLock;
 
 use envoy_types::pb::envoy::service::auth::v3::CheckResponse;
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
+use hopgate::audit::Redaction;
 use hopgate::authz::{Answer, Check, Findings, Operation, Outcome, Protocol, Reason, RequestId, Trail, VerifiedTokens};
 use hopgate::config;
 use hopgate::envoy::decode::{Decoded, OVERRIDES};
@@ -143,7 +145,13 @@ fn identity_headers_and_metadata_are_listed() {
 
     let operation = Operation { name: Some("search".into()), ..json_rpc_call(Protocol::Mcp) };
     let findings = Findings { operation: Some(operation), ..Findings::default() };
-    let told = Told { decision_id: "1", findings: &findings, trail: &Trail::default(), proof_algorithms: &[] };
+    let told = Told {
+        decision_id: "1",
+        findings: &findings,
+        trail: &Trail::default(),
+        proof_algorithms: &[],
+        redaction: &Redaction::default(),
+    };
     let refused = encode::deny(Reason::CallerNotActor, told, false);
     let names = |response: CheckResponse| response.dynamic_metadata.unwrap().fields.into_keys();
     assert_eq!(listed("docs/envoy.md", "name | value"), names(allowed).chain(names(refused)).collect());
@@ -219,8 +227,13 @@ fn exit_codes_are_as_listed() {
 
 /// Status and error, as they are sent.
 fn answer(reason: Reason) -> String {
-    let told =
-        Told { decision_id: "1", findings: &Findings::default(), trail: &Trail::default(), proof_algorithms: &[] };
+    let told = Told {
+        decision_id: "1",
+        findings: &Findings::default(),
+        trail: &Trail::default(),
+        proof_algorithms: &[],
+        redaction: &Redaction::default(),
+    };
     let Some(HttpResponse::DeniedResponse(denied)) = encode::deny(reason, told, false).http_response else {
         panic!("`{reason}` is no denial");
     };
@@ -241,7 +254,13 @@ fn json_rpc_call(protocol: Protocol) -> Operation {
 /// The body of a refusal, for a caller that speaks JSON-RPC.
 fn json_rpc_answer(reason: Reason, protocol: Protocol, decision_id: &str) -> Value {
     let findings = Findings { operation: Some(json_rpc_call(protocol)), ..Findings::default() };
-    let told = Told { decision_id, findings: &findings, trail: &Trail::default(), proof_algorithms: &[] };
+    let told = Told {
+        decision_id,
+        findings: &findings,
+        trail: &Trail::default(),
+        proof_algorithms: &[],
+        redaction: &Redaction::default(),
+    };
     let Some(HttpResponse::DeniedResponse(denied)) = encode::deny(reason, told, false).http_response else {
         panic!("`{reason}` is no denial");
     };
@@ -255,8 +274,13 @@ fn allowed() -> CheckResponse {
     let evaluation = fixture.ask(&token);
     let Outcome::Permitted(permit) = &evaluation.outcome else { panic!("{:?}", evaluation.outcome) };
     let (receipt, _) = written(b"{}".to_vec());
-    let told =
-        Told { decision_id: "1", findings: &evaluation.findings, trail: &evaluation.trail, proof_algorithms: &[] };
+    let told = Told {
+        decision_id: "1",
+        findings: &evaluation.findings,
+        trail: &evaluation.trail,
+        proof_algorithms: &[],
+        redaction: &Redaction::default(),
+    };
     encode::allow(permit, &receipt, told, &Decoded::default(), fixture.state.upstream)
 }
 
@@ -322,6 +346,8 @@ fn least() -> Value {
     })
 }
 
+static CHECKPOINT_KEY: LazyLock<String> = LazyLock::new(|| rcgen::KeyPair::generate().unwrap().serialize_pem());
+
 /// What the program makes of the least configuration with `value` at `path`, or nothing there.
 fn with(path: &str, value: Option<Value>) -> String {
     let mut config = least();
@@ -330,6 +356,12 @@ fn with(path: &str, value: Option<Value>) -> String {
         config.as_object_mut().unwrap().insert("replay".to_owned(), server);
     }
     // What goes only with something else.
+    if path.starts_with("audit.checkpoint.") {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("checkpoint.pem");
+        fs::write(&file, &*CHECKPOINT_KEY).unwrap();
+        let checkpoint = json!({ "checkpoint": { "key_file": file } });
+        config.as_object_mut().unwrap().insert("audit".to_owned(), checkpoint);
+    }
     if path.starts_with("policy.") {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("permit.cedar");
         fs::write(&file, "permit(principal, action, resource);").unwrap();

@@ -139,3 +139,16 @@ async fn records_written_to_a_full_disk_are_not_lost_silently() {
     }
     assert!(unread.child.try_wait().expect("a child").is_none(), "it goes on refusing");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_never_go_on_with_the_same_chain() {
+    let gate = crate::support::Gate::start(Plan::new().set("/audit/state_file", json!("audit.state")));
+    // Of its own in everything else.
+    let plan = Plan::new().set("/audit/state_file", json!(gate.plan.file().with_file_name("audit.state")));
+    plan.write();
+    let output = command().args(["serve", "--config"]).arg(plan.file()).output().expect("ended");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("can't start the record writer: state file `"), "{said}");
+    assert!(said.contains("another process writes it"), "{said}");
+}

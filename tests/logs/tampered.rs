@@ -19,7 +19,24 @@ fn faults_of(arguments: &[&str], text: &str) -> Vec<String> {
     out.lines().filter(|line| !is_report(line)).map(str::to_owned).collect()
 }
 
-fn hash(line: &str) -> String {
+/// `lines` with `change` made to the one at `at`, and the chain written anew from there.
+pub(super) fn relinked(lines: &[String], at: usize, change: impl FnOnce(&mut Value)) -> Vec<String> {
+    let mut lines = lines.to_vec();
+    let mut first: Value = serde_json::from_str(&lines[at]).unwrap();
+    change(&mut first);
+    lines[at] = first.to_string();
+    let mut prev = at.checked_sub(1).map_or_else(|| "0".repeat(64), |before| hash(&lines[before]));
+    for (line, seq) in lines.iter_mut().zip(1..).skip(at) {
+        let mut record: Value = serde_json::from_str(line).unwrap();
+        record["seq"] = json!(seq);
+        record["prev"] = json!(prev);
+        *line = record.to_string();
+        prev = hash(line);
+    }
+    lines
+}
+
+pub(super) fn hash(line: &str) -> String {
     digest(&SHA256, line.as_bytes()).as_ref().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 

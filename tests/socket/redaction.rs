@@ -29,7 +29,7 @@ fn leak(said: &str, secrets: &[String]) -> Option<String> {
 }
 
 /// A hopgate that logs everything, of its own and of the crates below it.
-fn talkative(plan: Plan) -> Gate {
+pub(super) fn talkative(plan: Plan) -> Gate {
     plan.write();
     let mut program = command();
     program.env("HOPGATE_LOG", "trace");

@@ -168,6 +168,14 @@ fn a_check_that_is_only_observed_does_not_pass_for_an_allow() {
     assert!(said.out.contains("+   - audience_mismatch"), "{}", said.out);
 }
 
+#[test]
+fn names_are_compared_as_they_are_also_where_records_hide_them() {
+    let hidden = json!({ "drop": ["subject"], "hash": ["client_id"], "hash_key_file": "hash.key" });
+    let stage = Stage { plan: Stage::new().plan.set("/audit", hidden) };
+    std::fs::write(stage.file("hash.key"), [7; 32]).expect("written");
+    good(&stage, "  - { name: plain, expect: { decision: allow, subject: alice, client_id: console } }\n");
+}
+
 impl Stage {
     fn with_second_issuer(self) -> Self {
         let other = json!({ "issuer": "https://other.demo.local", "algorithms": ["ES256"] });

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::live::Live;
+use crate::audit::HashKey;
 use crate::cli::exit::{Exit, fail};
 use crate::logs::name::shown;
-use crate::logs::{Decision, Filter, Found, Line, Lines, Wanted, moment};
+use crate::logs::{Decision, Filter, Found, Line, Lines, Wanted, is_checkpoint, moment};
 use crate::watch::Address;
 
 #[derive(Debug, clap::Args)]
@@ -55,6 +56,9 @@ pub(super) struct Input {
     /// Before then.
     #[arg(long, value_name = "TIME", value_parser = from_now, help_heading = FILTERS)]
     until: Option<SystemTime>,
+    /// The file of `audit.hash_key_file`: find names by their hashes, too. Repeated after a rotation.
+    #[arg(long, value_name = "FILE", help_heading = FILTERS)]
+    hash_key_file: Vec<PathBuf>,
     /// Only what an observed check would have refused.
     #[arg(long, help_heading = FILTERS)]
     would_deny: bool,
@@ -97,7 +101,7 @@ impl From<io::Error> for Stop {
 impl Input {
     /// Hands over each record that is wanted, and says on stderr what was no record.
     pub(super) fn records(&self, mut take: impl FnMut(Got<'_>) -> Result<(), Stop>) -> Result<(), Stop> {
-        let filter = self.filter();
+        let filter = self.filter()?;
         let (mut foreign, mut prefixed) = (0_u64, 0_u64);
         let mut file = String::new();
         let read = self.each(|step| match step {
@@ -110,6 +114,9 @@ impl Input {
                 if let Some(found) = Found::of(line.bytes).filter(|_| !line.too_long) {
                     prefixed = prefixed.saturating_add(u64::from(found.prefixed));
                     return if filter.fits(&found.record) { take(Got::Record(&found)) } else { Ok(()) };
+                }
+                if !line.too_long && is_checkpoint(line.bytes) {
+                    return Ok(());
                 }
                 if foreign == 0 {
                     // At once: the input may never end.
@@ -136,25 +143,31 @@ impl Input {
         lines(&name, live, take)
     }
 
-    fn filter(&self) -> Filter {
-        Filter {
+    fn filter(&self) -> Result<Filter, Stop> {
+        let keys = self.hash_key_file.iter().map(|file| hash_key(file)).collect::<Result<Vec<_>, _>>()?;
+        // Names, and what records say in their place where they are hashed.
+        let hashed = |names: &[String]| {
+            let hashes = keys.iter().flat_map(|key| names.iter().map(|name| key.hash(name)));
+            names.iter().cloned().chain(hashes).collect()
+        };
+        Ok(Filter {
             wanted: Wanted {
                 services: self.service.clone(),
-                agents: self.agent.clone(),
-                subjects: self.subject.clone(),
+                agents: hashed(&self.agent),
+                subjects: hashed(&self.subject),
                 decisions: self.decision.clone(),
                 reasons: self.reason.clone(),
                 checks: self.check.clone(),
-                tools: self.tool.clone(),
+                tools: hashed(&self.tool),
                 routes: self.route.clone(),
-                peers: self.peer.clone(),
+                peers: hashed(&self.peer),
                 ids: self.id.clone(),
             },
             since: self.since,
             until: self.until,
             would_deny: self.would_deny,
             claimed: self.claimed,
-        }
+        })
     }
 }
 
@@ -209,4 +222,10 @@ pub(super) fn ended(result: Result<(), Stop>) -> Exit {
 
 fn from_now(text: &str) -> Result<SystemTime, String> {
     moment(text, SystemTime::now())
+}
+
+fn hash_key(file: &Path) -> Result<HashKey, Stop> {
+    let name = file.to_string_lossy();
+    let secret = std::fs::read(file).map_err(|error| unreadable(&name, &error))?;
+    HashKey::new(&secret).map_err(|error| Stop::Read(format!("`{name}` is no key: {error}")))
 }

@@ -1,11 +1,16 @@
 //! `hopgate logs verify`
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::{Duration, UNIX_EPOCH};
+
+use humantime::format_rfc3339_seconds;
 
 use super::input::{Step, Stop, each, ended};
 use crate::cli::exit::{Exit, fail};
-use crate::logs::verify::{Fault, Hash, Verifier};
+use crate::logs::Keys;
+use crate::logs::verify::{Chain, Fault, Hash, Verifier};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -18,20 +23,42 @@ pub(super) struct Args {
     /// The hash with which earlier files ended, which are not here: a record must go on from it.
     #[arg(long, value_name = "HASH", value_parser = hash)]
     after: Vec<Hash>,
+    /// Public keys in PEM that sign checkpoints: all that was written must be signed by one of them.
+    #[arg(long, value_name = "FILE")]
+    key: Vec<PathBuf>,
 }
 
 pub(super) fn run(args: &Args) -> Exit {
     let mut verifier = Verifier::new(args.after.iter().cloned(), args.expect.iter().cloned());
+    match keys(&args.key) {
+        Ok(None) => {}
+        Ok(Some(keys)) => verifier = verifier.signed_by(keys),
+        Err(why) => {
+            fail(why);
+            return Exit::Faults;
+        }
+    }
     let result = verify(&mut verifier, &args.files);
     match ended(result) {
         // What was found stays found, whatever could not be read or written after it.
         _ if verifier.faults > 0 || verifier.gave_up() => Exit::Refused,
-        Exit::Done if verifier.records == 0 => {
+        Exit::Done if verifier.records == 0 && verifier.checkpoints == 0 => {
             fail("no decision record is in there");
             Exit::Faults
         }
         exit => exit,
     }
+}
+
+fn keys(files: &[PathBuf]) -> Result<Option<Keys>, String> {
+    files.iter().try_fold(None, |keys: Option<Keys>, file| {
+        let pem = fs::read(file).map_err(|error| format!("can't read `{}`: {error}", file.display()))?;
+        let more = Keys::from_pem(&pem).map_err(|error| format!("`{}`: {error}", file.display()))?;
+        Ok(Some(match keys {
+            Some(keys) => keys.and(more),
+            None => more,
+        }))
+    })
 }
 
 fn verify(verifier: &mut Verifier, files: &[PathBuf]) -> Result<(), Stop> {
@@ -70,9 +97,14 @@ fn report(out: &mut impl Write, verifier: &Verifier) -> io::Result<()> {
         let what = if chain.whole { "process" } else { "piece" };
         let (first, last) = (verifier.place(chain.first), verifier.place(chain.last));
         let (from, to, hash) = (chain.first_seq, chain.last_seq, &chain.hash);
-        writeln!(out, "{what} from {first} (seq {from}) to {last} (seq {to}), last hash {hash}")?;
+        write!(out, "{what} from {first} (seq {from}) to {last} (seq {to}), last hash {hash}")?;
+        writeln!(out, "{}", signed(chain))?;
     }
-    let Verifier { records, foreign, skipped, faults, .. } = verifier;
+    let Verifier { records, checkpoints, foreign, skipped, faults, .. } = verifier;
+    if *checkpoints > 0 {
+        let unchecked = if verifier.has_keys() { "" } else { ", not checked: no --key is given" };
+        writeln!(out, "{checkpoints} checkpoint(s){unchecked}")?;
+    }
     if *skipped > 0 {
         writeln!(out, "{skipped} number(s) were passed over: records that were refused, as their calls were")?;
     }
@@ -81,6 +113,19 @@ fn report(out: &mut impl Write, verifier: &Verifier) -> io::Result<()> {
     }
     let verdict = if *faults == 0 { "whole" } else { "NOT WHOLE" };
     writeln!(out, "{verdict}: {records} record(s) of {} process(es), {faults} fault(s)", verifier.processes())
+}
+
+/// How far a key holds it.
+fn signed(chain: &Chain) -> String {
+    let Some((until, ended)) = chain.signed.until() else { return String::new() };
+    let until = u64::try_from(until).ok().and_then(|secs| UNIX_EPOCH.checked_add(Duration::from_secs(secs)));
+    let until = until.map_or_else(|| "an unknown time".to_owned(), |time| format_rfc3339_seconds(time).to_string());
+    let rest = match (chain.signed.unsigned, ended) {
+        (0, true) => ", when it ended".to_owned(),
+        (0, false) => String::new(),
+        (records, _) => format!(", but for the last {records} record(s)"),
+    };
+    format!(", signed at {until}{rest}")
 }
 
 fn hash(text: &str) -> Result<Hash, String> {

@@ -1,6 +1,7 @@
 //! The configuration as an operator writes it. Its field names are API: `hopgate schema` prints
 //! them, a test freezes them.
 
+mod audit;
 mod delegation;
 mod policy;
 mod replay;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use self::audit::{Audit, AuditDestination, Checkpoint, OnOverflow};
 pub use self::delegation::{BindCaller, Delegation, Pair};
 pub use self::policy::Policy;
 pub use self::replay::{Redis, Replay, ReplayStore};
@@ -205,18 +207,6 @@ pub struct Upstream {
     pub identity_headers: bool,
 }
 
-/// Where decision records go.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Audit {
-    pub destination: AuditDestination,
-    /// What happens to a call whose record finds no room.
-    pub on_overflow: OnOverflow,
-    /// Records waiting to be written.
-    #[schemars(range(min = 64, max = 1_000_000))]
-    pub queue: u32,
-}
-
 /// Bounds of the process.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -294,18 +284,6 @@ pub enum ObservableCheck {
 pub enum Mode {
     Enforce,
     Observe,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum AuditDestination {
-    Stdout,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum OnOverflow {
-    Deny,
 }
 
 fn default_socket_mode() -> String {

@@ -3,6 +3,10 @@
 ///
 /// Every string that came from outside is cleaned: control, bidirectional and invisible characters are U+FFFD, and what is
 /// longer than 1024 bytes is cut and ends in "…". A list that a token fills is cut after 32 items, and "…" is the 33rd. No token, signature or query string is ever written.
+///
+/// Where the configuration says so (`audit.hash`, `audit.drop`), `subject`, `client_id`, `jti`, `request_id`, `operation_name`,
+/// `tenant`, `path`, `peer` and `acr` are "hmac:" and the first 32 hex digits of the HMAC-SHA256 over the value, or null; and
+/// `auth_time` is null. A value of one of the nine that begins with "hmac:" or "plain:" by itself has "plain:" before it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Decision {
     /// When the request arrived, RFC 3339 in UTC with milliseconds.
@@ -44,9 +48,9 @@ pub struct Decision {
     /// The HTTP method as sent.
     #[prost(string, tag = "13")]
     pub method: ::prost::alloc::string::String,
-    /// The path as sent, without its query, which may hold secrets.
-    #[prost(string, tag = "14")]
-    pub path: ::prost::alloc::string::String,
+    /// The path as sent, without its query, which may hold secrets. Null only where the configuration drops it.
+    #[prost(string, optional, tag = "14")]
+    pub path: ::core::option::Option<::prost::alloc::string::String>,
     /// The mTLS peer as Envoy verified it, usually a SPIFFE id. Null without a client certificate.
     #[prost(string, optional, tag = "15")]
     pub peer: ::core::option::Option<::prost::alloc::string::String>,

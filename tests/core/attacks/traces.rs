@@ -51,6 +51,7 @@ fn no_secret_of_a_uri_is_recorded() {
             grpc: false,
             peer: None,
             snapshot: &state.snapshot,
+            redaction: &state.redaction,
             findings: &evaluation.findings,
             trail: &evaluation.trail,
             decided: Decided::of(&evaluation.outcome),

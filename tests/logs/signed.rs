@@ -1,0 +1,197 @@
+//! The chain over restarts, and what the signature of a checkpoint holds that the chain alone does not.
+
+use std::fs;
+use std::path::PathBuf;
+
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384};
+use serde_json::{Value, json};
+
+use super::real::{DONE, FAULTS, REFUSED, logs, text};
+use super::tampered::{hash, relinked};
+use crate::support::gate::Gate;
+use crate::support::{Call, Plan, eventually};
+
+/// A hopgate that signs its records, and the file of its public key.
+struct Signing {
+    gate: Gate,
+    public: PathBuf,
+}
+
+impl Signing {
+    fn start(every: &str) -> Self {
+        let plan = Plan::new()
+            .set("/audit/state_file", json!("audit.state"))
+            .set("/audit/checkpoint", json!({ "key_file": "checkpoint.pem", "every": every }));
+        let folder = plan.file().parent().unwrap().to_owned();
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+        fs::write(folder.join("checkpoint.pem"), key.serialize_pem()).unwrap();
+        let public = folder.join("checkpoint.pub");
+        fs::write(&public, key.public_key_pem()).unwrap();
+        Self { gate: Gate::start(plan), public }
+    }
+
+    /// Asks `calls` times; all lines written so far, once there are as many as there must be.
+    async fn ask(&self, calls: usize, lines: usize) -> Vec<String> {
+        for _ in 0..calls {
+            self.gate.ask(&Call::get("/invoices")).await;
+        }
+        eventually("all lines", async || (self.gate.service.lines().len() >= lines).then_some(())).await;
+        self.gate.service.lines()
+    }
+
+    /// Ends it; all it wrote.
+    fn stop(&mut self, kill: bool) -> Vec<String> {
+        let service = &mut self.gate.service;
+        if kill { service.kill() } else { service.stop() }.unwrap();
+        self.gate.service.lines()
+    }
+
+    fn again(self) -> Self {
+        let Self { gate, public } = self;
+        Self { gate: Gate::start(gate.plan), public }
+    }
+
+    fn verify(&self, lines: &[String]) -> (i32, String) {
+        let (code, out, err) = logs(&["verify", "-", "--key", self.public.to_str().unwrap()], text(lines));
+        assert_eq!(err, "");
+        (code, out)
+    }
+
+    /// The one fault of `lines`.
+    fn fault(&self, lines: &[String]) -> String {
+        let (code, out) = self.verify(lines);
+        assert_eq!(code, REFUSED, "{out}");
+        out.lines().next().unwrap().to_owned()
+    }
+}
+
+fn is_checkpoint(line: &str) -> bool {
+    line.starts_with(r#"{"checkpoint":"#)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_are_signed_from_the_first_to_the_end() {
+    let mut signing = Signing::start("1h");
+    signing.ask(1, 2).await;
+    signing.ask(3, 5).await;
+    let lines = signing.stop(false);
+    let kinds: Vec<_> = lines.iter().map(|line| is_checkpoint(line)).collect();
+    assert_eq!(kinds, [false, true, false, false, false, true]);
+    let (code, out) = signing.verify(&lines);
+    assert_eq!(code, DONE, "{out}");
+    assert!(out.contains(", signed at 20") && out.contains("Z, when it ended\n"), "{out}");
+    assert!(out.ends_with("2 checkpoint(s)\nwhole: 4 record(s) of 1 process(es), 0 fault(s)\n"), "{out}");
+    // Whoever has no key sees that nobody looked.
+    let (code, out, _) = logs(&["verify", "-"], text(&lines));
+    assert!(code == DONE && out.contains("2 checkpoint(s), not checked: no --key is given\n"), "{out}");
+    // For every other view they are no records.
+    let (code, out, err) = logs(&["--json"], text(&lines));
+    assert_eq!((code, out.lines().count(), err.as_str()), (DONE, 4, ""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_comes_when_it_is_due() {
+    let signing = Signing::start("1s");
+    signing.ask(1, 2).await;
+    let lines = signing.ask(2, 5).await;
+    assert!(is_checkpoint(&lines[4]), "{lines:?}");
+    let (code, out) = signing.verify(&lines);
+    assert!(code == DONE && !out.contains("but for"), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_keeps_the_chain() {
+    let mut signing = Signing::start("1h");
+    let mut all = Vec::new();
+    for kill in [false, true, true, false] {
+        signing.ask(2, 3).await;
+        all.extend(signing.stop(kill));
+        signing = signing.again();
+    }
+    let (code, out) = signing.verify(&all);
+    assert_eq!(code, DONE, "{out}");
+    assert!(out.ends_with("whole: 8 record(s) of 1 process(es), 0 fault(s)\n"), "{out}");
+    let mut without_second = all.clone();
+    without_second.drain(4..7);
+    assert!(signing.fault(&without_second).contains("likely removed"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_kept_and_never_written_shows_after_a_restart() {
+    let mut signing = Signing::start("1h");
+    signing.ask(2, 3).await;
+    let first = signing.stop(true);
+    let state = signing.gate.plan.file().with_file_name("audit.state");
+    let kept: Value = serde_json::from_str(&fs::read_to_string(&state).unwrap()).unwrap();
+    assert_eq!((&kept["seq"], kept["hash"].as_str()), (&json!(3), Some(hash(first.last().unwrap()).as_str())));
+    let lost = json!({ "seq": 5, "hash": hash("a line that was accepted") }).to_string();
+    fs::write(&state, lost).unwrap();
+    signing = signing.again();
+    let second = signing.ask(1, 2).await;
+    let found = signing.fault(&[first, second].concat());
+    assert_eq!(found, "stdin:4: seq 6: goes on from no line: seq 4 to 5, after stdin:3, were likely removed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_writes_the_log_anew_has_no_key_to_sign_it() {
+    let mut signing = Signing::start("1h");
+    signing.ask(1, 2).await;
+    signing.ask(3, 5).await;
+    let lines = signing.stop(false);
+    let forged = relinked(&lines, 0, |record| record["subject"] = json!("bob"));
+    assert_eq!(logs(&["verify", "-"], text(&forged)).0, DONE, "the chain alone can't show it");
+    assert_eq!(
+        signing.fault(&forged),
+        "stdin:2: seq 2: the checkpoint is of another line (seq 1): it was moved or copied"
+    );
+    let without: Vec<_> = lines.iter().filter(|line| !is_checkpoint(line)).cloned().collect();
+    let without = relinked(&without, 0, |record| record["subject"] = json!("bob"));
+    assert_eq!(signing.fault(&without), "stdin:4: seq 4: no checkpoint signs the records up to here");
+    // Signed with the forger's own key.
+    let other = Signing::start("1h");
+    let theirs = other.ask(1, 2).await;
+    let found = signing.fault(&theirs);
+    assert!(found.starts_with("stdin:2: seq 2: the checkpoint is signed by none of the keys (its key: "), "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_go_unsigned_for_too_long_show() {
+    let mut signing = Signing::start("1s");
+    let lines = signing.ask(1, 2).await;
+    signing.stop(true);
+    let tail = |from: &str, to: &str| {
+        let records = [from, to].map(|time| json!({ "time": time, "decision": "allow" }).to_string());
+        relinked(&[&lines[..], &records].concat(), 2, |_| ())
+    };
+    let (code, out) = signing.verify(&tail("2026-11-26T10:00:00.000Z", "2026-11-26T10:01:00.000Z"));
+    assert!(code == DONE && out.contains("Z, but for the last 2 record(s)\n"), "{out}");
+    let found = signing.fault(&tail("2026-11-26T10:00:00.000Z", "2026-11-26T10:05:01.500Z"));
+    let said = "no checkpoint signs the last 2 record(s), though 5m 1s passed: likely written anew";
+    assert_eq!(found, format!("stdin:4: seq 4: {said}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_signed_for_something_else_is_no_checkpoint() {
+    let signing = Signing::start("1h");
+    let lines = signing.ask(1, 2).await;
+    let token = signing.gate.token();
+    for checkpoint in [json!("no token"), json!(token), json!("")] {
+        let forged = relinked(&lines, 1, |line| line["checkpoint"] = checkpoint.clone());
+        assert_eq!(signing.fault(&forged), "stdin:2: seq 2: no checkpoint, although it is called so");
+    }
+}
+
+#[test]
+fn only_public_keys_that_can_sign_checkpoints_are_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key");
+    let other_curve = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
+    let private = KeyPair::generate().unwrap().serialize_pem();
+    for pem in ["", "hello", &other_curve.public_key_pem(), &private] {
+        fs::write(&file, pem).unwrap();
+        let (code, _, err) = logs(&["verify", "-", "--key", file.to_str().unwrap()], "");
+        assert_eq!(code, FAULTS);
+        assert!(err.contains("expected public P-256 keys in PEM"), "{err}");
+    }
+    assert_eq!(logs(&["verify", "-", "--key", "/nowhere"], "").0, FAULTS);
+}
