@@ -115,7 +115,7 @@ fn of_mcp(mcp: &Mcp) -> Content {
     ];
     if revision >= MCP_REVISION {
         headers.push(("mcp-method", method.to_owned()));
-        let named = params.get("name").or_else(|| params.get("uri")).and_then(Value::as_str);
+        let named = ["name", "uri", "taskId"].iter().find_map(|member| params.get(*member)?.as_str());
         headers.extend(named.map(|name| ("mcp-name", name.to_owned())));
         let meta = params.entry("_meta").or_insert_with(|| json!({}));
         if let Some(meta) = meta.as_object_mut() {

@@ -9,7 +9,7 @@ use super::super::case::Case;
 use super::super::coverage::Coverage;
 use super::super::request;
 use super::super::run::{Bench, Outcome, Table};
-use super::super::written::{OneOrMany, Request};
+use super::super::written::{Bound, OneOrMany, Request};
 use super::derive;
 use crate::audit::Decided;
 use crate::authz::{Issuer, Protocol, Route, Rule, Service, Speaks};
@@ -17,7 +17,7 @@ use crate::offline::Ruling;
 use crate::replay::MemoryStore;
 
 /// A call that is allowed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Good {
     pub(super) rule: Arc<Rule>,
     pub(super) service: Arc<Service>,
@@ -26,6 +26,10 @@ pub(super) struct Good {
     pub(super) reads_body: bool,
     /// With its body as text, and every header that belongs to it written out.
     pub(super) case: Case,
+    /// The same with a token that is bound to a key, where that is allowed, too.
+    pub(super) proven: Option<Case>,
+    /// The same with a token that is bound to a certificate.
+    pub(super) certified: Option<Case>,
     /// Of its files.
     pub(super) folder: PathBuf,
     /// For people.
@@ -36,10 +40,10 @@ pub(super) struct Good {
 type Without = Vec<(String, String)>;
 
 /// The good call of each rule: of the first case of `tables` that is allowed by it, or made up.
-pub(super) fn find(bench: &Bench<'_>, tables: &[Table]) -> Result<(Vec<Good>, Without), String> {
+pub(super) fn find(bench: &Bench<'_>, tables: &[Table]) -> (Vec<Good>, Without) {
     let mut goods = Vec::new();
     let mut without = Without::new();
-    let written = of_tables(bench, tables)?;
+    let written = of_tables(bench, tables);
     for service in bench.settings().services.iter() {
         for (route, places) in service.routes.placed() {
             if matches!(route.speaks, Speaks::Public) {
@@ -48,7 +52,7 @@ pub(super) fn find(bench: &Bench<'_>, tables: &[Table]) -> Result<(Vec<Good>, Wi
             for rule in route.speaks.rules() {
                 let known = written.iter().position(|good| good.rule.action == rule.action);
                 let found = match known.and_then(|at| written.get(at)) {
-                    Some(good) => Ok(good.again()),
+                    Some(good) => Ok(good.clone()),
                     None => derive::derived(bench, service, route, &places, rule),
                 };
                 match found {
@@ -58,7 +62,7 @@ pub(super) fn find(bench: &Bench<'_>, tables: &[Table]) -> Result<(Vec<Good>, Wi
             }
         }
     }
-    Ok((goods, without))
+    (goods, without)
 }
 
 fn name_of(service: &Service, route: &Route) -> String {
@@ -66,7 +70,7 @@ fn name_of(service: &Service, route: &Route) -> String {
 }
 
 /// The cases that are allowed as they expect, and have a token that nothing was done to.
-fn of_tables(bench: &Bench<'_>, tables: &[Table]) -> Result<Vec<Good>, String> {
+fn of_tables(bench: &Bench<'_>, tables: &[Table]) -> Vec<Good> {
     let mut goods: Vec<Good> = Vec::new();
     for table in tables {
         let folder = table.file.parent().unwrap_or(Path::new(""));
@@ -86,7 +90,7 @@ fn of_tables(bench: &Bench<'_>, tables: &[Table]) -> Result<Vec<Good>, String> {
             }
         }
     }
-    Ok(goods)
+    goods
 }
 
 impl Good {
@@ -102,8 +106,12 @@ impl Good {
         let (true, Some(rule), Some(service)) = (clean, &findings.rule, &findings.service) else {
             return Err(Refused::Ruled(Box::new(ruling)));
         };
+        let plain = Case { request: plain(bench, &case.request), ..case.clone() };
+        let to = |bound| bound_to(bound, &plain).filter(|bound| is_allowed(bench, bound, folder));
         Ok(Self {
             rule: Arc::clone(rule),
+            proven: to(Bound::Dpop),
+            certified: to(Bound::Certificate),
             service: Arc::clone(service),
             reads_body: findings.route.as_ref().is_some_and(|route| match &route.speaks {
                 Speaks::Http { json, .. } => *json,
@@ -111,7 +119,7 @@ impl Good {
                 Speaks::Public | Speaks::Grpc(_) => false,
             }),
             protocol: findings.operation.as_ref().map_or(Protocol::Http, |operation| operation.protocol),
-            case: Case { request: plain(bench, &case.request), ..case.clone() },
+            case: plain,
             folder: folder.to_owned(),
             source,
         })
@@ -126,18 +134,29 @@ impl Good {
         let named = self.case.token.as_ref().and_then(|token| token.issuer.as_deref());
         bench.issuers().find(|issuer| named.is_none_or(|name| issuer.name.as_ref() == name))
     }
+}
 
-    fn again(&self) -> Self {
-        Self {
-            rule: Arc::clone(&self.rule),
-            service: Arc::clone(&self.service),
-            protocol: self.protocol,
-            reads_body: self.reads_body,
-            case: self.case.clone(),
-            folder: self.folder.clone(),
-            source: self.source.clone(),
-        }
+fn is_allowed(bench: &Bench<'_>, case: &Case, folder: &Path) -> bool {
+    let ruling = bench.call(case, folder).and_then(|call| bench.decide(&call, &MemoryStore::new(16, None), case.at));
+    ruling.is_ok_and(|ruling| ruling.decided == Decided::Allowed && ruling.trail.would_refuse().next().is_none())
+}
+
+/// `case` with a token that is bound in this way and in no other.
+fn bound_to(bound: Bound, case: &Case) -> Option<Case> {
+    let mut case = case.clone();
+    let token = case.token.as_mut()?;
+    if token.bound == [bound] {
+        return Some(case);
     }
+    token.bound = vec![bound];
+    token.claims.remove("cnf");
+    case.proof = None;
+    case.request.headers.remove("authorization");
+    case.request.headers.remove("dpop");
+    if bound == Bound::Certificate {
+        case.request.certificate.get_or_insert_with(|| "caller".to_owned());
+    }
+    Some(case)
 }
 
 /// Why a case is no good call.

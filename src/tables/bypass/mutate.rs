@@ -20,7 +20,7 @@ struct Words(Vec<(&'static str, String)>);
 
 pub(super) fn mutated(entry: &Entry, bench: &Bench<'_>, good: &Good) -> Result<Case, String> {
     let words = Words::of(bench, good);
-    let case = &good.case;
+    let case = entry.base(good);
     let token = case.token.as_ref().map(|token| words.laid_over(token, &entry.token)).transpose()?;
     let proof = match &case.proof {
         Some(proof) => Some(words.laid_over(proof, &entry.proof)?),
@@ -50,7 +50,8 @@ impl Words {
         let agents = &bench.settings().agents;
         let own = good.service.agent.and_then(|index| agents.get(index)).map_or("", |agent| agent.subject.as_ref());
         let first = |list: &[Box<str>]| list.first().map_or(String::new(), |first| first.as_ref().to_owned());
-        let scope = claim(scope_claim.0);
+        // Those that the rule asks for: the good call may have more.
+        let scope = good.rule.scopes.join(" ");
         Self(vec![
             ("<path>", path.to_owned()),
             ("<bare path>", path.trim_start_matches('/').to_owned()),

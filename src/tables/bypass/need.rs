@@ -4,7 +4,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::run::Bench;
-use super::super::written::{Bound, Token};
 use super::good::Good;
 use crate::authz::{PriorActors, Protocol};
 
@@ -20,8 +19,10 @@ pub(super) enum Need {
     SingleAudience,
     SeveralIssuers,
     TokenId,
+    /// A token that is bound to a key can be used.
     Proof,
     Nonce,
+    /// A token that is bound to a certificate can be used.
     Certificate,
     SenderConstrained,
     SingleUse,
@@ -42,7 +43,6 @@ impl Need {
     pub(super) fn is_met(self, bench: &Bench<'_>, good: &Good) -> bool {
         let rule = good.rule.as_ref();
         let claims = good.case.token.as_ref().map(|token| &token.claims);
-        let bound = |to| good.case.token.as_ref().is_some_and(|token: &Token| token.bound.contains(&to));
         let json_rpc = |of: &Good| of.reads_body && of.body().is_some_and(|body| body.get("jsonrpc").is_some());
         match self {
             Self::Actor => claims.and_then(|claims| claims.get("act")).is_some_and(Value::is_object),
@@ -57,9 +57,9 @@ impl Need {
             Self::TokenId => good
                 .issuer(bench)
                 .is_some_and(|issuer| issuer.shape.token_id == crate::authz::Presence::Required || rule.single_use),
-            Self::Proof => bound(Bound::Dpop),
-            Self::Nonce => bound(Bound::Dpop) && bench.asks_for_nonces(),
-            Self::Certificate => bound(Bound::Certificate),
+            Self::Proof => good.proven.is_some(),
+            Self::Nonce => good.proven.is_some() && bench.asks_for_nonces(),
+            Self::Certificate => good.certified.is_some(),
             Self::SenderConstrained => rule.sender_constrained,
             Self::SingleUse => rule.single_use,
             Self::Scopes => !rule.scopes.is_empty(),
@@ -89,9 +89,9 @@ impl Need {
             Self::SingleAudience => "it takes tokens for other services, too (`single_audience`)",
             Self::SeveralIssuers => "there is one issuer",
             Self::TokenId => "it takes tokens without an id (`optional_claims`)",
-            Self::Proof => "its good call has no DPoP proof",
-            Self::Nonce => "its good call has no DPoP proof, or no nonce is asked for (`dpop.require_nonce`)",
-            Self::Certificate => "its good call has no token that is bound to a certificate",
+            Self::Proof => "no DPoP proof can be for it (`external_urls`)",
+            Self::Nonce => "no nonce is asked for (`dpop.require_nonce`)",
+            Self::Certificate => "it takes no token that is bound to a certificate",
             Self::SenderConstrained => "it takes tokens that are bound to nobody (`sender_constrained`)",
             Self::SingleUse => "it takes a token more than once (`single_use`)",
             Self::Scopes => "it asks for no scope (`scopes`)",
