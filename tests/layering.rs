@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every module of the library, the highest first. A module may use those below it and none above.
-const LAYERS: [&str; 23] = [
+const LAYERS: [&str; 24] = [
     "cli",
     "dev",
     "lint",
@@ -18,6 +18,7 @@ const LAYERS: [&str; 23] = [
     "server",
     "inject",
     "watch",
+    "otlp",
     "admin",
     "reload",
     "kill_switch",

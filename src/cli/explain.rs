@@ -138,7 +138,7 @@ fn explain(settings: &Settings, state: &State, decoded: &Decoded<'_>, time: Syst
     let record = Record::new(&Facts {
         time,
         decision_id: told.decision_id,
-        trace_id: decoded.trace_id,
+        trace: decoded.trace,
         request_id: decoded.request_id,
         method: decoded.request.method,
         path: decoded.path(),
