@@ -10,9 +10,9 @@ pub enum Exit {
     Done,
     /// 1: it could not be done.
     Failed,
-    /// 3: the configuration has faults; `logs`: a file can't be read. (2 is clap's, for wrong usage.)
+    /// 3: the configuration, or a table, has faults; `logs`: a file can't be read. (2 is clap's, for wrong usage.)
     Faults,
-    /// 4: `explain`: refused; `lint-envoy`: errors; `logs verify`: not whole.
+    /// 4: `explain`: refused; `test`: other than expected; `lint-envoy`: errors; `logs verify`: not whole.
     Refused,
 }
 

@@ -4,20 +4,17 @@ mod request;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-
-use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
+use std::time::SystemTime;
 
 use super::check::report;
 use super::exit::{Exit, fail};
-use crate::audit::{Decided, Facts, Record};
-use crate::authz::{self, Check, Evaluation, Findings, KeySet, Reason, Verdict, VerifiedTokens};
-use crate::clock;
+use crate::audit::{Decided, clean};
+use crate::authz::{KeySet, VerifiedTokens};
 use crate::config::{self, KeySource, Settings};
 use crate::envoy::decode::{Decoded, decode};
-use crate::envoy::encode::{self, Told};
 use crate::jwks;
 use crate::live::{Live, State};
+use crate::offline::{self, Answer, shown};
 use crate::replay::MemoryStore;
 
 #[derive(Debug, clap::Args)]
@@ -50,8 +47,8 @@ pub(super) async fn run(args: Args) -> Exit {
     if let Some(pair) = unknown {
         return fail(format_args!("`--jwks {pair}` names none of `issuers`, expected ISSUER=FILE"));
     }
-    let message = match args.request.message() {
-        Ok(message) => message,
+    let message = match args.request.call() {
+        Ok(call) => call.message(),
         Err(error) => return fail(error),
     };
     let live = match State::first(&settings, Arc::new(VerifiedTokens::with_capacity(1))) {
@@ -91,127 +88,50 @@ async fn give_keys(live: &Live, configured: &config::IssuerSettings, given: &[St
 }
 
 fn explain(settings: &Settings, state: &State, decoded: &Decoded<'_>, time: SystemTime) -> Exit {
-    let now = clock::unix(time);
-    let mut evaluation = authz::evaluate(&state.snapshot, &decoded.request, now);
     // An empty store: explain can't know what a running hopgate has seen.
-    let store = MemoryStore::new(2, None);
-    while let Some(claim) = evaluation.next_claim() {
-        let claimed = store.claim_now(claim, now);
-        evaluation = evaluation.settled(claimed);
-    }
-    let Evaluation { findings, trail, outcome } = evaluation;
+    let ruling = match offline::decide(state, decoded, &MemoryStore::new(2, None), time) {
+        Ok(ruling) => ruling,
+        Err(error) => return fail(error),
+    };
     println!(
         "config      {} (revision {})",
         settings.files.first().map_or(String::new(), |f| f.display().to_string()),
         settings.revision
     );
-    println!("request     {} {}", crate::audit::clean(decoded.request.method), crate::audit::clean(decoded.path()));
-    if let Some(operation) = &findings.operation {
+    println!("request     {} {}", clean(decoded.request.method), clean(decoded.path()));
+    if let Some(operation) = &ruling.findings.operation {
         let name = operation.shown_name().map(|name| format!(" {name}")).unwrap_or_default();
         let asked = format!("{}{name}", operation.method);
-        println!("operation   {} {}", operation.protocol.name(), crate::audit::clean(&asked));
+        println!("operation   {} {}", operation.protocol.name(), clean(&asked));
     }
-    if let Some(rule) = &findings.rule {
-        println!("rule        {}", crate::audit::clean(&rule.action));
-    }
-    println!();
-    for (check, verdict) in trail.iter().filter(|(check, _)| *check != Check::Service) {
-        println!("{check:<11} {}", words(verdict));
-        for line in details(check, verdict, &findings) {
-            println!("            {}", crate::audit::clean(&line));
-        }
+    if let Some(rule) = &ruling.findings.rule {
+        println!("rule        {}", clean(&rule.action));
     }
     println!();
-    let ended = Decided::of(&outcome);
-    let told = Told {
-        decision_id: "00000000-0000-0000-0000-000000000000",
-        findings: &findings,
-        trail: &trail,
-        proof_algorithms: &state.snapshot.proofs.algorithms,
-        redaction: &state.redaction,
-    };
-    match ended {
+    for line in shown::verdicts(&ruling) {
+        println!("{line}");
+    }
+    println!();
+    match ruling.decided {
         Decided::Allowed => println!("decision    ALLOW"),
         Decided::Answered => println!("decision    ANSWER with the metadata of the service, in its place"),
-        Decided::Refused(reason) => print_denial(reason, told, decoded.grpc),
+        Decided::Refused(reason) => {
+            println!("decision    DENY {} by {}", reason.code(), reason.check());
+            print_answer(&ruling.answer);
+        }
     }
-    let record = Record::new(&Facts {
-        time,
-        decision_id: told.decision_id,
-        trace: decoded.trace,
-        request_id: decoded.request_id,
-        method: decoded.request.method,
-        path: decoded.path(),
-        grpc: decoded.grpc,
-        peer: decoded.request.peer,
-        snapshot: &state.snapshot,
-        redaction: &state.redaction,
-        findings: &findings,
-        trail: &trail,
-        decided: ended,
-        duration: Duration::ZERO,
-    });
-    match serde_json::to_string_pretty(&record) {
-        Ok(text) => println!("\nrecord      {}", text.replace('\n', "\n            ")),
-        Err(error) => return fail(error),
-    }
-    match ended {
+    println!("\nrecord      {}", ruling.record.replace('\n', "\n            "));
+    match ruling.decided {
         Decided::Refused(_) => Exit::Refused,
         Decided::Allowed | Decided::Answered => Exit::Done,
     }
 }
 
-fn print_denial(reason: Reason, told: Told<'_>, grpc: bool) {
-    let response = encode::deny(reason, told, grpc);
-    let Some(HttpResponse::DeniedResponse(denied)) = response.http_response else { return };
-    println!("decision    DENY {} by {}", reason.code(), reason.check());
-    println!("answer      {}", denied.status.map_or(0, |status| status.code));
-    for header in denied.headers.iter().filter_map(|option| option.header.as_ref()) {
-        println!("            {}: {}", header.key, header.value);
+fn print_answer(answer: &Answer) {
+    let Answer::ToCaller { status, headers, body } = answer else { return };
+    println!("answer      {status}");
+    for (name, value) in headers {
+        println!("            {name}: {value}");
     }
-    println!("            {}", denied.body);
-}
-
-/// What made `check` come out as it did, beyond its reason.
-fn details(check: Check, verdict: Verdict, findings: &Findings) -> Vec<String> {
-    match check {
-        Check::Approval => {
-            let wanted = findings.approval.as_ref().and_then(|wanted| serde_json::to_string(wanted).ok());
-            wanted.into_iter().map(|wanted| format!("to be approved: {wanted}")).collect()
-        }
-        Check::Policy => {
-            let judgement = &findings.judgement;
-            let policies = judgement.policies.iter().map(|policy| format!("by {policy}"));
-            policies.chain(judgement.failure.as_deref().map(str::to_owned)).collect()
-        }
-        Check::Scopes if matches!(verdict, Verdict::Refused(_) | Verdict::WouldRefuse(_)) => {
-            let needed = findings.rule.as_ref().map_or(String::new(), |rule| rule.scopes.join(" "));
-            let held = findings.token.claims().map_or(String::new(), |claims| claims.scopes.join(" "));
-            let held = if held.is_empty() { "none" } else { &held };
-            vec![format!("needs {needed}, holds {held}")]
-        }
-        Check::Request
-        | Check::Route
-        | Check::Credential
-        | Check::Token
-        | Check::Audience
-        | Check::Revocation
-        | Check::Delegation
-        | Check::Caller
-        | Check::Sender
-        | Check::Scopes
-        | Check::StepUp
-        | Check::Replay
-        | Check::Service => Vec::new(),
-    }
-}
-
-fn words(verdict: Verdict) -> String {
-    match verdict {
-        Verdict::NotReached => "-".to_owned(),
-        Verdict::NotAsked => "not asked for".to_owned(),
-        Verdict::Passed => "pass".to_owned(),
-        Verdict::WouldRefuse(reason) => format!("WOULD REFUSE {}: {}", reason.code(), reason.description()),
-        Verdict::Refused(reason) => format!("REFUSE {}: {}", reason.code(), reason.description()),
-    }
+    println!("            {body}");
 }

@@ -10,6 +10,7 @@ mod logs;
 mod probe;
 mod schema;
 mod serve;
+mod test;
 
 use clap::{Parser, Subcommand};
 
@@ -17,9 +18,9 @@ pub use exit::Exit;
 
 /// Per-hop authorization for AI agents, as Envoy's external authorization server.
 ///
-/// Exit codes: 0 done, or allowed; 1 failed; 2 wrong usage; 3 faults in a configuration,
-/// or files that can't be read (`logs`); 4 refused (`explain`), errors in an Envoy's configuration
-/// (`lint-envoy`), or a chain of records that is not whole (`logs verify`).
+/// Exit codes: 0 done, or allowed; 1 failed; 2 wrong usage; 3 faults in a configuration or table,
+/// or files that can't be read (`logs`); 4 refused (`explain`), other than expected (`test`), errors in an
+/// Envoy's configuration (`lint-envoy`), or a chain of records that is not whole (`logs verify`).
 #[derive(Debug, Parser)]
 #[command(version, about, verbatim_doc_comment)]
 pub struct Cli {
@@ -35,11 +36,13 @@ enum Command {
     Check(check::Args),
     /// Decide one request and show every check with its verdict.
     Explain(explain::Args),
+    /// Decide tables of calls offline, and compare with what is expected.
+    Test(test::Args),
     /// Look for what in an Envoy's configuration lets calls past hopgate, or blinds it.
     LintEnvoy(lint_envoy::Args),
     /// Read decision records: show, sum up, draw, and verify their chain.
     Logs(Box<logs::Args>),
-    /// Print the JSON Schema of the configuration, or the Cedar schema of its policies.
+    /// Print the JSON Schema of the configuration or of tables, or the Cedar schema of the policies.
     Schema(schema::Args),
     /// Answer the API server of Kubernetes: a webhook that gives labelled pods a hopgate.
     Inject(inject::Args),
@@ -56,6 +59,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Serve(args) => serve::run(args).await,
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(args).await,
+        Command::Test(args) => test::run(&args),
         Command::LintEnvoy(args) => lint_envoy::run(&args),
         Command::Logs(args) => logs::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::check::report;
 use super::exit::{self, Exit};
-use crate::config;
+use crate::{config, tables};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -13,10 +13,14 @@ pub(super) struct Args {
     /// policies need not be good yet.
     #[arg(long, value_name = "FILE")]
     policies: Option<PathBuf>,
+    /// Print the JSON Schema of the tables of `hopgate test` instead.
+    #[arg(long, conflicts_with = "policies")]
+    tables: bool,
 }
 
 pub(super) fn run(args: &Args) -> Exit {
     let text = match &args.policies {
+        None if args.tables => serde_json::to_string_pretty(&tables::schema()).map_err(std::io::Error::other),
         None => serde_json::to_string_pretty(&config::schema()).map_err(std::io::Error::other),
         Some(file) => match config::policy_schema(file) {
             Ok(text) => Ok(text),

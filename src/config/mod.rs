@@ -31,8 +31,8 @@ use std::path::Path;
 
 pub use faults::Fault;
 pub(crate) use issuers::{is_safe, next_generation};
-pub(crate) use parse::parse as parse_yaml;
 pub use parse::schema;
+pub(crate) use parse::{document as yaml_document, faults_in as yaml_faults, parse as parse_yaml};
 pub use revocations::{RevocationSettings, load_revocations};
 pub use sender::{ProofSettings, Secret};
 pub use settings::{

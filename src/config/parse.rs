@@ -23,26 +23,40 @@ pub fn schema() -> Schema {
 /// # Errors
 /// Every place where it is not one.
 pub(crate) fn parse<T: DeserializeOwned + JsonSchema>(text: &str) -> Result<T, Vec<Fault>> {
+    let document = document(text)?;
     let mut faults = Faults::default();
-    let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
-    let document: Value = match serde_saphyr::from_str_with_options(text, options) {
-        Ok(document) => document,
-        Err(error) => {
-            faults.add("", format_args!("not YAML that can be read: {error}"));
-            return Err(faults.into_vec());
-        }
-    };
     refuse_nulls(&document, &mut String::new(), &mut faults);
-    match jsonschema::validator_for(&schema_for!(T).to_value()) {
-        Ok(validator) => validator.iter_errors(&document).for_each(|error| report(&error, &mut faults)),
-        Err(error) => faults.add("", format_args!("the schema itself can't be used: {error}")),
-    }
+    hold::<T>(&document, &mut faults);
     let faults = faults.into_vec();
     if !faults.is_empty() {
         return Err(faults);
     }
     // What a schema can't say (such as a number too large for its unit) is left to the types.
     serde_json::from_value(document).map_err(|error| vec![Fault { path: String::new(), message: error.to_string() }])
+}
+
+/// Reads `text` as a plain value.
+///
+/// # Errors
+/// It is no YAML, or has a name twice.
+pub(crate) fn document(text: &str) -> Result<Value, Vec<Fault>> {
+    let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
+    serde_saphyr::from_str_with_options(text, options)
+        .map_err(|error| vec![Fault { path: String::new(), message: format!("not YAML that can be read: {error}") }])
+}
+
+/// Where `document` is no `T`, by its schema.
+pub(crate) fn faults_in<T: JsonSchema>(document: &Value) -> Vec<Fault> {
+    let mut faults = Faults::default();
+    hold::<T>(document, &mut faults);
+    faults.into_vec()
+}
+
+fn hold<T: JsonSchema>(document: &Value, faults: &mut Faults) {
+    match jsonschema::validator_for(&schema_for!(T).to_value()) {
+        Ok(validator) => validator.iter_errors(document).for_each(|error| report(&error, faults)),
+        Err(error) => faults.add("", format_args!("the schema itself can't be used: {error}")),
+    }
 }
 
 /// A field without a value (a list whose items are all commented out) reads as "not written", and

@@ -45,6 +45,28 @@ pub struct Told<'a> {
 /// The call goes on. Needs a permit, and the receipt of the record that says so.
 #[must_use]
 pub fn allow(_: &Permit, _: &Receipt, told: Told<'_>, decoded: &Decoded<'_>, upstream: Upstream) -> CheckResponse {
+    let ToService { set, remove } = to_service(told, decoded, upstream);
+    CheckResponse {
+        status: Some(rpc::Status { code: 0, message: String::new(), details: Vec::new() }),
+        dynamic_metadata: Some(metadata(Decided::Allowed, told)),
+        http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
+            headers: set,
+            headers_to_remove: remove,
+            ..OkHttpResponse::default()
+        })),
+    }
+}
+
+/// What an allowed call has changed on its way to the service.
+#[derive(Clone, Debug)]
+pub struct ToService {
+    pub set: Vec<HeaderValueOption>,
+    pub remove: Vec<String>,
+}
+
+/// The headers of an allowed call. They alone allow nothing.
+#[must_use]
+pub fn to_service(told: Told<'_>, decoded: &Decoded<'_>, upstream: Upstream) -> ToService {
     let mut set = vec![header("x-hopgate-decision-id", told.decision_id.to_owned())];
     let mut remove: Vec<String> = decoded.forged.iter().map(|name| (*name).to_owned()).collect();
     if upstream.identity_headers {
@@ -59,15 +81,7 @@ pub fn allow(_: &Permit, _: &Receipt, told: Told<'_>, decoded: &Decoded<'_>, ups
     }
     // Envoy removes after it sets: a forged header that we set ourselves is overwritten instead.
     remove.retain(|name| !set.iter().any(|option| option.header.as_ref().is_some_and(|ours| ours.key == *name)));
-    CheckResponse {
-        status: Some(rpc::Status { code: 0, message: String::new(), details: Vec::new() }),
-        dynamic_metadata: Some(metadata(Decided::Allowed, told)),
-        http_response: Some(HttpResponse::OkResponse(OkHttpResponse {
-            headers: set,
-            headers_to_remove: remove,
-            ..OkHttpResponse::default()
-        })),
-    }
+    ToService { set, remove }
 }
 
 /// The call ends here.

@@ -13,3 +13,4 @@ mod proto;
 mod record_schema;
 mod samples;
 mod tables;
+mod testing;

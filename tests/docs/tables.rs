@@ -297,9 +297,13 @@ pub(crate) struct FieldSchema {
 /// Every field that `hopgate schema` knows, `[]` for each item of a list. A route's `delegation` is the service's again, and
 /// what stands in a map (`tools`, `methods`, `risk` and the like) has the fields of a route again.
 pub(crate) fn schema_paths() -> BTreeMap<String, FieldSchema> {
-    let root = config::schema().to_value();
+    paths_of(&config::schema().to_value())
+}
+
+/// The fields of another schema.
+pub(crate) fn paths_of(root: &Value) -> BTreeMap<String, FieldSchema> {
     let mut found = BTreeMap::new();
-    walk(&root, &root, "", &mut found);
+    walk(root, root, "", &mut found);
     found
 }
 

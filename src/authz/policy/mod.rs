@@ -66,6 +66,11 @@ impl Policies {
         self.set.is_empty()
     }
 
+    /// What each policy is called, in records too.
+    pub fn ids(&self) -> impl Iterator<Item = String> {
+        self.set.policies().map(|policy| AsRef::<str>::as_ref(policy.id()).to_owned())
+    }
+
     /// Judges one call.
     pub(super) fn judge(&self, call: &Call<'_>) -> (Judgement, Result<(), Reason>) {
         match self.request(call) {

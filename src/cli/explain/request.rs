@@ -1,15 +1,11 @@
-//! The request to explain, from a file or from flags, as the message Envoy would send.
+//! The request to explain, from a file or from flags.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue};
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer, Request};
-use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use crate::envoy::decode::{BODY_MARKER, SERVICE_EXTENSION};
+use crate::offline::Call;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RequestArgs {
@@ -65,7 +61,7 @@ enum OneOrMany {
 impl RequestArgs {
     /// # Errors
     /// A file that can't be read, or a header flag without a colon.
-    pub(super) fn message(self) -> Result<CheckRequest, String> {
+    pub(super) fn call(self) -> Result<Call, String> {
         let written = match &self.request {
             None => Written::default(),
             Some(file) => {
@@ -102,37 +98,14 @@ impl RequestArgs {
                 Some(file) => Some(std::fs::read(file).map_err(|error| format!("can't read `{file}`: {error}"))?),
             },
         };
-        if body.is_some() {
-            // As Envoy marks one that it handed over whole.
-            headers.push((BODY_MARKER.to_owned(), "false".to_owned()));
-        }
-        let service = self.service.or(written.service);
-        let headers = headers.into_iter().map(|(key, value)| HeaderValue {
-            key,
-            raw_value: value.into_bytes(),
-            ..HeaderValue::default()
-        });
-        let http = HttpRequest {
+        Ok(Call {
             method: self.method.unwrap_or(written.method),
             path: self.path.unwrap_or(written.path),
-            header_map: Some(HeaderMap { headers: headers.collect() }),
-            raw_body: body.unwrap_or_default(),
-            ..HttpRequest::default()
-        };
-        Ok(CheckRequest {
-            attributes: Some(AttributeContext {
-                source: Some(Peer {
-                    principal: self.peer.unwrap_or(written.peer),
-                    // As Envoy has it.
-                    certificate: utf8_percent_encode(&certificate, NON_ALPHANUMERIC).to_string(),
-                    ..Peer::default()
-                }),
-                request: Some(Request { http: Some(http), ..Request::default() }),
-                context_extensions: service
-                    .map(|name| HashMap::from([(SERVICE_EXTENSION.to_owned(), name)]))
-                    .unwrap_or_default(),
-                ..AttributeContext::default()
-            }),
+            headers,
+            body,
+            peer: self.peer.unwrap_or(written.peer),
+            certificate,
+            service: self.service.or(written.service),
         })
     }
 }
