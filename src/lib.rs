@@ -9,9 +9,10 @@
 //! [`authz`] is the decision, a function of a snapshot, a request and the time; it imports nothing
 //! of ours. Around it: [`config`] makes the snapshot's settings, [`jwks`] its keys, [`live`] holds
 //! the one in force, [`reload`] swaps it; [`replay`] and [`audit`] remember; [`envoy`] speaks with
-//! Envoy; [`server`] puts it all together; [`cli`] is the command line; [`offline`] decides without Envoy, for `explain` and for the [`tables`] of
-//! `test`. Apart from all that, [`inject`]
-//! gives pods a hopgate, [`watch`] shows decisions as they happen, and [`logs`] reads the records back. [`dev`] is for trying hopgate out and never for production.
+//! Envoy; [`server`] puts it all together; [`cli`] is the command line; [`offline`] decides without Envoy, for
+//! `explain` and for the [`tables`] of `test`. Apart from all that, [`inject`] gives pods a hopgate, [`watch`] shows
+//! decisions as they happen, [`otlp`] sends them on, and [`logs`] reads the records back. [`dev`] is for trying
+//! hopgate out and never for production.
 
 pub mod admin;
 pub mod audit;
@@ -30,6 +31,7 @@ pub mod live;
 pub mod logs;
 pub mod metrics;
 pub mod offline;
+pub mod otlp;
 pub mod readiness;
 pub mod reload;
 pub mod replay;

@@ -1,5 +1,6 @@
 //! Prometheus metrics: closed label sets, every series there from the start at zero.
 
+mod otlp;
 mod tls;
 
 use std::sync::atomic::Ordering;
@@ -14,6 +15,8 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use serde::Serialize;
 
+use self::otlp::OtlpMetrics;
+pub use self::otlp::{OtlpDropped, OtlpSignal};
 use self::tls::TlsMetrics;
 pub use self::tls::TlsRefused;
 use crate::authz::{Reason, Trail, UnixTime};
@@ -43,6 +46,7 @@ pub struct Metrics {
     keys_fetched: Family<IssuerLabel, Gauge>,
     fetches: Family<FetchLabel, Counter>,
     tls: TlsMetrics,
+    otlp: OtlpMetrics,
 }
 
 /// Counters, each over all its labels.
@@ -126,6 +130,7 @@ impl Metrics {
             keys_fetched: Family::default(),
             fetches: Family::default(),
             tls: TlsMetrics::new(),
+            otlp: OtlpMetrics::new(),
             registry: Registry::default(),
         };
         registry.register("decisions", "Decisions, by reason where refused", decisions);
@@ -172,6 +177,7 @@ impl Metrics {
         );
         registry.register("issuer_key_fetches", "Fetches of an issuer's keys", metrics.fetches.clone());
         metrics.tls.register(&mut registry);
+        metrics.otlp.register(&mut registry);
         Self { registry, ..metrics }
     }
 
@@ -258,6 +264,16 @@ impl Metrics {
     /// Whether the certificates on disk are the ones in use, and when the server's ends.
     pub(crate) fn tls_certificates(&self, current: bool, not_after: UnixTime) {
         self.tls.certificates(current, not_after);
+    }
+
+    /// What a collector took.
+    pub(crate) fn otlp_sent(&self, signal: OtlpSignal, items: u64) {
+        self.otlp.sent(signal, items);
+    }
+
+    /// What none took.
+    pub(crate) fn otlp_dropped(&self, signal: OtlpSignal, cause: OtlpDropped, items: u64) {
+        self.otlp.dropped(signal, cause, items);
     }
 
     /// What has been counted so far, for people who look.

@@ -100,7 +100,7 @@ impl Reloader {
         }
         if settings.process != self.process {
             tracing::warn!(
-                "`listen`, the files of `tls`, `admin`, `replay`, `dpop`, `audit` or `limits` (but `token_bytes`) changed; they take effect at the next start"
+                "`listen`, the files of `tls`, `admin`, `watch`, `replay`, `dpop`, `otlp`, the chain and queue of `audit`, or `limits` (but `token_bytes`) changed; they take effect at the next start"
             );
         }
         let verified = Arc::new(VerifiedTokens::with_capacity(self.process.verified_tokens));

@@ -31,6 +31,7 @@ use crate::kill_switch::KillSwitch;
 use crate::listener::{Listener, bind};
 use crate::live::{Live, State};
 use crate::metrics::Metrics;
+use crate::otlp::{NoCollector, Telemetry};
 use crate::readiness::Readiness;
 use crate::reload::Reloader;
 use crate::replay::{MemoryStore, RedisStore, ReplayStore};
@@ -55,6 +56,8 @@ pub enum ServeError {
     Records(#[source] io::Error),
     #[error("the {0} task ended early: {1}")]
     Task(&'static str, String),
+    #[error("`otlp`: {0}")]
+    Otlp(#[from] NoCollector),
 }
 
 /// Serves the configuration in `file` until `shutdown`, writing decision records to `records`.
@@ -82,16 +85,20 @@ pub async fn serve(
     };
     let listener = bound("", &process.listen).await?;
     let feed = Feed::new(if watch.is_some() { watch::RECENT } else { 0 });
+    let to_send = process.otlp.as_ref().map(|settings| (settings, feed.follow(0)));
     let writing = writing(&process.audit, feed.clone()).map_err(ServeError::Audit)?;
     let (log, writer) = audit::start(records, writing).map_err(ServeError::Audit)?;
     let parts = Parts::build(&settings, log).map_err(ServeError::Random)?;
+    let telemetry = to_send.map(|(settings, sent)| Telemetry::new(settings, sent, Arc::clone(&parts.metrics)));
+    let telemetry = telemetry.transpose()?;
     let watch = watch.map(|listener| Watched::new(listener, feed, &parts)).transpose()?;
     let doors = Doors { check: Door::new(listener, &settings, &parts)?, admin, watch };
+    let telemetry = telemetry.map(|telemetry| tokio::spawn(telemetry.run()));
     tracing::info!(listen = ?process.listen, admin = %process.admin, revision = %settings.revision, "serving");
 
     let readiness = parts.readiness.clone();
     let (stop, _) = signal::channel(false);
-    let mut tasks = Tasks::start(parts, doors, file, settings, writer, &stop).await;
+    let mut tasks = Tasks::start(parts, doors, file, settings, Ends { writer, telemetry }, &stop).await;
     let ended = tokio::select! {
         () = shutdown => None,
         ended = tasks.first_to_end() => Some(ended),
@@ -100,7 +107,8 @@ pub async fn serve(
     tracing::info!(deadline = ?process.drain, "draining");
     // Nobody listens only if the tasks have ended already.
     let _ = stop.send(true);
-    tasks.finish(process.drain).await?;
+    let flush = process.otlp.map_or(Duration::ZERO, |otlp| otlp.timeout);
+    tasks.finish(process.drain, flush).await?;
     ended.map_or(Ok(()), Err)
 }
 
@@ -193,6 +201,13 @@ struct Tasks {
     background: JoinSet<(&'static str, String)>,
     log: AuditLog,
     writer: Option<JoinHandle<io::Result<()>>>,
+    telemetry: Option<tokio::task::JoinHandle<()>>,
+}
+
+/// What ends with the last record.
+struct Ends {
+    writer: JoinHandle<io::Result<()>>,
+    telemetry: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Tasks {
@@ -201,7 +216,7 @@ impl Tasks {
         doors: Doors,
         file: &Path,
         settings: Settings,
-        writer: JoinHandle<io::Result<()>>,
+        ends: Ends,
         stop: &signal::Sender<bool>,
     ) -> Self {
         let (mut check, mut background) = (JoinSet::new(), JoinSet::new());
@@ -243,7 +258,7 @@ impl Tasks {
             let _ = stopped.wait_for(|stop| *stop).await;
         };
         check.spawn(async move { ("check", doors.check.serve(services, seal, stopped).await) });
-        Self { check, background, log, writer: Some(writer) }
+        Self { check, background, log, writer: Some(ends.writer), telemetry: ends.telemetry }
     }
 
     /// Waits for a part that ends although nobody asked it to.
@@ -253,7 +268,14 @@ impl Tasks {
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         };
+        let telemetry_ended = async {
+            match &mut self.telemetry {
+                Some(telemetry) => telemetry.await,
+                None => std::future::pending().await,
+            }
+        };
         let ended = tokio::select! {
+            ended = telemetry_ended => Some(ended.map(|()| ("otlp", "without an error".to_owned()))),
             ended = self.check.join_next() => ended,
             ended = self.background.join_next() => ended,
             () = writer_dead => return ServeError::Task("record writer", "see its error".to_owned()),
@@ -265,8 +287,9 @@ impl Tasks {
         }
     }
 
-    /// Lets calls in progress end within `drain`, then stops the rest and writes all records.
-    async fn finish(mut self, drain: Duration) -> Result<(), ServeError> {
+    /// Lets calls in progress end within `drain`, then stops the rest and writes all records, of which what is not
+    /// sent within `flush` is not sent.
+    async fn finish(mut self, drain: Duration, flush: Duration) -> Result<(), ServeError> {
         let drained = tokio::time::timeout(drain, async { while self.check.join_next().await.is_some() {} }).await;
         if drained.is_err() {
             tracing::warn!("calls were still in progress at the drain deadline");
@@ -285,10 +308,16 @@ impl Tasks {
         if !writer.is_finished() {
             return Err(ServeError::Records(io::Error::other("some were still waiting when the time was up")));
         }
-        match writer.join() {
+        let written = match writer.join() {
             Ok(result) => result.map_err(ServeError::Records),
             Err(_) => Err(ServeError::Task("record writer", "it panicked".to_owned())),
+        };
+        if let Some(telemetry) = self.telemetry.take()
+            && tokio::time::timeout(flush, telemetry).await.is_err()
+        {
+            tracing::warn!("the last decisions were not sent to the collector in time");
         }
+        written
     }
 }
 

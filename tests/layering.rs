@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every module of the library, the highest first. A module may use those below it and none above.
-const LAYERS: [&str; 25] = [
+const LAYERS: [&str; 26] = [
     "cli",
     "tables",
     "dev",
@@ -20,6 +20,7 @@ const LAYERS: [&str; 25] = [
     "offline",
     "inject",
     "watch",
+    "otlp",
     "admin",
     "reload",
     "kill_switch",

@@ -45,7 +45,7 @@ fuzz_target!(|bytes: &[u8]| {
     let line = Record::new(&Facts {
         time: SystemTime::UNIX_EPOCH,
         decision_id: told.decision_id,
-        trace_id: decoded.trace_id,
+        trace: decoded.trace,
         request_id: decoded.request_id,
         method: decoded.request.method,
         path: decoded.path(),

@@ -7,6 +7,7 @@ mod feed;
 mod queue;
 mod record;
 mod redact;
+mod trace;
 mod writer;
 
 pub use chain::StateFile;
@@ -18,4 +19,5 @@ pub use queue::{AuditLog, Receipt, RecordRefused};
 pub use record::{Decided, Facts, Record};
 pub(crate) use record::{hex, named};
 pub use redact::{HashKey, Redactable, Redaction, ShortKey};
+pub use trace::{TRACEPARENT, TraceContext};
 pub use writer::{Writing, start};

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::clean::clean;
 use super::redact::{Redactable, Redaction};
+use super::trace::TraceContext;
 use crate::authz::{
     Actor, Check, Claims, ClientType, Findings, Mode, Outcome, Protocol, Reason, Scheme, Snapshot, SpiffeId, Trail,
     Verdict,
@@ -22,7 +23,7 @@ const MAX_ITEMS: usize = 32;
 pub struct Facts<'a> {
     pub time: SystemTime,
     pub decision_id: &'a str,
-    pub trace_id: Option<&'a str>,
+    pub trace: Option<TraceContext>,
     pub request_id: Option<&'a str>,
     pub method: &'a str,
     /// Without the query, which may hold secrets.
@@ -90,7 +91,9 @@ pub struct Record<'a> {
     not_asked: Vec<&'static str>,
     enforcement: &'static str,
     decision_id: &'a str,
-    trace_id: Option<Cow<'a, str>>,
+    trace_id: Option<String>,
+    parent_span_id: Option<String>,
+    trace_sampled: Option<bool>,
     request_id: Option<Cow<'a, str>>,
     service: Option<&'a str>,
     route: Option<&'a str>,
@@ -154,7 +157,9 @@ impl<'a> Record<'a> {
             not_asked: having(facts.trail, Verdict::NotAsked),
             enforcement: enforcement(facts.snapshot),
             decision_id: facts.decision_id,
-            trace_id: facts.trace_id.map(clean),
+            trace_id: facts.trace.map(TraceContext::trace_id),
+            parent_span_id: facts.trace.map(TraceContext::parent_span_id),
+            trace_sampled: facts.trace.map(TraceContext::is_sampled),
             request_id: facts.request_id.and_then(|id| redaction.text(Redactable::RequestId, id)),
             service: findings.service.as_ref().map(|service| service.name.as_ref()),
             route: findings.route.as_ref().map(|route| route.name.as_ref()),

@@ -9,7 +9,7 @@ use super::faults::Faults;
 use super::files::Files;
 use super::revocations::RevocationSettings;
 use super::settings::{Listen, ProcessSettings, Settings, Upstream};
-use super::{audit, enforcement, issuers, listen, policies, replay, revocations, sender, services, tls, written};
+use super::{audit, enforcement, issuers, listen, otlp, policies, replay, revocations, sender, services, tls, written};
 use crate::authz::{Agent, AgentIndex, Agents, Ceiling, SpiffeId, is_scope_token};
 
 /// Builds the settings. Faults land in `faults`; with any, the result is not to be used.
@@ -98,6 +98,7 @@ fn process(
     }
     let replay = replay::build(config, files, faults, warnings);
     let audit = audit::build(&config.audit, files, faults);
+    let otlp = config.otlp.as_ref().map(|otlp| otlp::build(otlp, files, faults, warnings));
     let size = |value: u32| usize::try_from(value).ok();
     Some(ProcessSettings {
         listen: listen?,
@@ -106,6 +107,10 @@ fn process(
         replay: replay?,
         proofs,
         audit: audit?,
+        otlp: match otlp {
+            Some(otlp) => Some(otlp?),
+            None => None,
+        },
         concurrency: size(config.limits.concurrency)?,
         message_bytes: size(config.limits.message_bytes)?,
         verified_tokens: size(config.limits.verified_tokens)?,

@@ -44,6 +44,16 @@ impl<'a> Files<'a> {
         }
     }
 
+    /// The PEM certificates in `name`, or a fault at `path`.
+    pub(super) fn certificates(&mut self, name: &str, path: &str, faults: &mut Faults) -> Option<Vec<u8>> {
+        const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+        let pem = self.read(name, path, faults)?;
+        if !pem.windows(BEGIN.len()).any(|window| window == BEGIN) {
+            faults.add(path, format_args!("`{name}` holds no PEM certificate"));
+        }
+        Some(pem)
+    }
+
     /// Where `name` is.
     pub(super) fn path_of(&self, name: &str) -> PathBuf {
         self.folder.join(name)

@@ -12,6 +12,7 @@ mod faults;
 mod files;
 mod issuers;
 mod listen;
+mod otlp;
 mod parse;
 mod policies;
 mod replay;
@@ -35,8 +36,8 @@ pub(crate) use parse::{document as yaml_document, faults_in as yaml_faults, pars
 pub use revocations::{RevocationSettings, load_revocations};
 pub use sender::{ProofSettings, Secret};
 pub use settings::{
-    AuditSettings, CheckpointSettings, IssuerSettings, KeyLocation, KeySource, Listen, ProcessSettings, RedisAddress,
-    RedisSettings, RemoteKeys, ReplaySettings, Settings, StoreSettings, Upstream,
+    AuditSettings, CheckpointSettings, IssuerSettings, KeyLocation, KeySource, Listen, OtlpSettings, ProcessSettings,
+    RedisAddress, RedisSettings, RemoteKeys, ReplaySettings, Settings, StoreSettings, Upstream,
 };
 pub use tls::{TlsDigest, TlsFiles, TlsLook, TlsMaterial, TlsSettings, provider};
 

@@ -132,14 +132,9 @@ fn database(url: &Url) -> Option<i64> {
 
 fn authorities(written: &written::Redis, url: &Url, files: &mut Files<'_>, faults: &mut Faults) -> Option<Vec<u8>> {
     const PATH: &str = "replay.redis.ca_file";
-    const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
     let file = written.ca_file.as_ref()?;
     if url.scheme() != "rediss" {
         faults.add(PATH, "is not used: `url` is not `rediss://`");
     }
-    let pem = files.read(file, PATH, faults)?;
-    if !pem.windows(BEGIN.len()).any(|window| window == BEGIN) {
-        faults.add(PATH, format_args!("`{file}` holds no PEM certificate"));
-    }
-    Some(pem)
+    files.certificates(file, PATH, faults)
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use url::Url;
 
 use super::faults::Fault;
@@ -51,6 +52,7 @@ pub struct ProcessSettings {
     pub replay: ReplaySettings,
     pub proofs: ProofSettings,
     pub audit: AuditSettings,
+    pub otlp: Option<OtlpSettings>,
     /// Checks in progress at once.
     pub concurrency: usize,
     /// Largest `CheckRequest`, bytes.
@@ -73,6 +75,20 @@ pub struct AuditSettings {
 pub struct CheckpointSettings {
     pub key: CheckpointKey,
     pub every: Duration,
+}
+
+/// A collector. Its headers are marked as secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtlpSettings {
+    /// `https`, or `http`; no path.
+    pub endpoint: Url,
+    /// Instead of the system's certificate authorities.
+    pub ca_pem: Option<Vec<u8>>,
+    pub headers: HeaderMap,
+    /// Longest time for one request.
+    pub timeout: Duration,
+    pub traces: bool,
+    pub logs: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

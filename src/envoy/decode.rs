@@ -4,6 +4,7 @@
 use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
 
+use crate::audit::{TRACEPARENT, TraceContext};
 use crate::authz::{Body, Field, Request};
 
 /// Headers by which some frameworks run another method, or another path, than the request's, which
@@ -25,8 +26,8 @@ pub struct Decoded<'a> {
     pub grpc: bool,
     /// `x-request-id`, the caller's word: for finding records, never for deciding.
     pub request_id: Option<&'a str>,
-    /// The trace id field of `traceparent` (W3C Trace Context section 3.2.2.3), if it can be one.
-    pub trace_id: Option<&'a str>,
+    /// As the header `traceparent` says, which is the caller's word.
+    pub trace: Option<TraceContext>,
     /// Headers of the request that pretend to be ours, under any spelling, or change what is asked for.
     pub forged: Vec<&'a str>,
 }
@@ -54,14 +55,25 @@ pub fn decode(message: &CheckRequest) -> Decoded<'_> {
     if let Some(http) = attributes.request.as_ref().and_then(|request| request.http.as_ref()) {
         decoded.request.method = &http.method;
         decoded.request.target = &http.path;
-        let marker = read_headers(http, &mut decoded);
-        decoded.request.body = body(http, marker);
+        let apart = read_headers(http, &mut decoded);
+        decoded.request.body = body(http, apart.marker);
+        decoded.trace = match apart.traceparent {
+            Field::Once(traceparent) => TraceContext::parse(traceparent),
+            Field::Absent | Field::Repeated => None,
+        };
     }
     decoded
 }
 
 /// The header by which Envoy says whether the body is whole; a client's own is dropped there.
 pub const BODY_MARKER: &str = "x-envoy-auth-partial-body";
+
+/// Headers that are no part of what is decided on.
+#[derive(Default)]
+struct Apart<'a> {
+    marker: Field<'a>,
+    traceparent: Field<'a>,
+}
 
 /// Only a body that Envoy marked as whole is one.
 fn body<'a>(http: &'a HttpRequest, marker: Field<'_>) -> Body<'a> {
@@ -74,21 +86,21 @@ fn body<'a>(http: &'a HttpRequest, marker: Field<'_>) -> Body<'a> {
 }
 
 /// Headers come raw in `header_map` (`encode_raw_headers`) or joined in `headers`. Should both be
-/// filled, both are read: a credential in each is a repeated one. Gives the marker of the body.
-fn read_headers<'a>(http: &'a HttpRequest, decoded: &mut Decoded<'a>) -> Field<'a> {
-    let mut marker = Field::Absent;
+/// filled, both are read: a credential in each is a repeated one.
+fn read_headers<'a>(http: &'a HttpRequest, decoded: &mut Decoded<'a>) -> Apart<'a> {
+    let mut apart = Apart::default();
     for header in http.header_map.iter().flat_map(|map| &map.headers) {
         // Envoy fills `raw_value`; a sender of the older form fills `value`.
         let value = if header.raw_value.is_empty() { header.value.as_bytes() } else { &header.raw_value };
-        read_header(&header.key, value, decoded, &mut marker);
+        read_header(&header.key, value, decoded, &mut apart);
     }
     for (key, value) in &http.headers {
-        read_header(key, value.as_bytes(), decoded, &mut marker);
+        read_header(key, value.as_bytes(), decoded, &mut apart);
     }
-    marker
+    apart
 }
 
-fn read_header<'a>(key: &'a str, value: &'a [u8], decoded: &mut Decoded<'a>, marker: &mut Field<'a>) {
+fn read_header<'a>(key: &'a str, value: &'a [u8], decoded: &mut Decoded<'a>, apart: &mut Apart<'a>) {
     let headers = &mut decoded.request.headers;
     let repeated = [
         ("content-type", &mut headers.content_type),
@@ -98,7 +110,8 @@ fn read_header<'a>(key: &'a str, value: &'a [u8], decoded: &mut Decoded<'a>, mar
         ("mcp-method", &mut headers.mcp_method),
         ("mcp-name", &mut headers.mcp_name),
         ("a2a-version", &mut headers.a2a_version),
-        (BODY_MARKER, marker),
+        (BODY_MARKER, &mut apart.marker),
+        (TRACEPARENT, &mut apart.traceparent),
     ];
     if let Some((_, field)) = repeated.into_iter().find(|(name, _)| key.eq_ignore_ascii_case(name)) {
         *field = field.and(value);
@@ -113,8 +126,6 @@ fn read_header<'a>(key: &'a str, value: &'a [u8], decoded: &mut Decoded<'a>, mar
         decoded.grpc |= is_grpc(value);
     } else if key.eq_ignore_ascii_case("x-request-id") {
         decoded.request_id = std::str::from_utf8(value).ok();
-    } else if key.eq_ignore_ascii_case("traceparent") {
-        decoded.trace_id = std::str::from_utf8(value).ok().and_then(trace_id);
     } else if is_ours(key) || OVERRIDES.iter().any(|name| key.len() == name.len() && begins_like(key, name)) {
         decoded.forged.push(key);
     }
@@ -138,10 +149,4 @@ fn begins_like(key: &str, prefix: &str) -> bool {
             .bytes()
             .zip(prefix.bytes())
             .all(|(found, ours)| found.eq_ignore_ascii_case(&ours) || (ours == b'-' && !found.is_ascii_alphanumeric()))
-}
-
-fn trace_id(traceparent: &str) -> Option<&str> {
-    let id = traceparent.split('-').nth(1)?;
-    let hex = id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    (hex && id.bytes().any(|b| b != b'0')).then_some(id)
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::decode::{Decoded, decode};
 use super::encode::{self, Told};
 use super::patience::Patience;
-use crate::audit::{AuditLog, Decided, Facts, Receipt, Record, RecordRefused};
+use crate::audit::{AuditLog, Decided, Facts, Receipt, Record, RecordRefused, TRACEPARENT, TraceContext};
 use crate::authz::{self, Evaluation, Findings, Outcome, Reason, Trail, UnixTime};
 use crate::clock;
 use crate::jwks::{KeyKeeper, Refetch};
@@ -31,6 +31,13 @@ pub struct Checker {
     pub metrics: Arc<Metrics>,
 }
 
+/// What was asked.
+struct Asked {
+    message: CheckRequest,
+    /// The span of Envoy's that asks, where it traces.
+    trace: Option<TraceContext>,
+}
+
 /// A decision and the state it rests on.
 struct Decision {
     state: Arc<State>,
@@ -44,8 +51,8 @@ impl Authorization for Checker {
         let (started, time) = (Instant::now(), SystemTime::now());
         let patience = request.extensions().get::<Patience>().copied();
         let late = patience.is_some_and(Patience::is_over);
-        let message = request.into_inner();
-        let decoded = decode(&message);
+        let message = Asked::new(request);
+        let decoded = message.decoded();
         let decision = if late { self.refusal(Reason::Overloaded) } else { self.evaluate(&decoded, clock::unix(time)) };
         if !decision.has_to_wait() {
             return Ok(Response::new(self.answer(decision, &decoded, started, time)));
@@ -54,6 +61,21 @@ impl Authorization for Checker {
         let checker = self.clone();
         let waited = tokio::spawn(async move { checker.finish(decision, &message, patience, started, time).await });
         Ok(Response::new(waited.await.unwrap_or_else(|_| self.refuse_unseen(Reason::InternalError))))
+    }
+}
+
+impl Asked {
+    fn new(request: Request<CheckRequest>) -> Self {
+        let mut said = request.metadata().get_all(TRACEPARENT).iter();
+        let trace = said.next().filter(|_| said.next().is_none());
+        let trace = trace.and_then(|traceparent| TraceContext::parse(traceparent.as_encoded_bytes()));
+        Self { message: request.into_inner(), trace }
+    }
+
+    fn decoded(&self) -> Decoded<'_> {
+        let mut decoded = decode(&self.message);
+        decoded.trace = self.trace.or(decoded.trace);
+        decoded
     }
 }
 
@@ -80,12 +102,12 @@ impl Checker {
     async fn finish(
         &self,
         mut decision: Decision,
-        message: &CheckRequest,
+        message: &Asked,
         patience: Option<Patience>,
         started: Instant,
         time: SystemTime,
     ) -> CheckResponse {
-        let (decoded, now) = (decode(message), clock::unix(time));
+        let (decoded, now) = (message.decoded(), clock::unix(time));
         if let Some(issuer) = decision.wants_newer_keys() {
             match self.keys.refetch(issuer).await {
                 Refetch::Done | Refetch::NotNow => {}
@@ -148,7 +170,7 @@ impl Checker {
         let recorded = self.record(&Facts {
             time,
             decision_id,
-            trace_id: decoded.trace_id,
+            trace: decoded.trace,
             request_id: decoded.request_id,
             method: decoded.request.method,
             path: decoded.path(),

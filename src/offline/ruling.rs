@@ -71,7 +71,7 @@ pub fn decide(
     let record = Record::new(&Facts {
         time,
         decision_id: DECISION_ID,
-        trace_id: decoded.trace_id,
+        trace: decoded.trace,
         request_id: decoded.request_id,
         method: decoded.request.method,
         path: decoded.path(),

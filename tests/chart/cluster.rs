@@ -30,7 +30,9 @@ fn container(objects: &[Value], deployment: &str, dir: &Path) -> Local {
             for (file, text) in object(objects, "ConfigMap", name)["data"].as_object().unwrap() {
                 fs::write(folder.join(file), text.as_str().unwrap()).unwrap();
             }
-        } else if let Some(secret) = objects.iter().find(|object| object["kind"] == "Secret") {
+        } else if volume["emptyDir"].is_null()
+            && let Some(secret) = objects.iter().find(|object| object["kind"] == "Secret")
+        {
             assert_eq!(secret["metadata"]["name"], volume["secret"]["secretName"]);
             for (file, text) in secret["data"].as_object().unwrap() {
                 fs::write(folder.join(file), STANDARD.decode(text.as_str().unwrap()).unwrap()).unwrap();

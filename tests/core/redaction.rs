@@ -272,7 +272,7 @@ fn record(state: &State, message: &CheckRequest, claimed: Claimed) -> Vec<u8> {
     let facts = Facts {
         time: SystemTime::UNIX_EPOCH,
         decision_id: "id",
-        trace_id: decoded.trace_id,
+        trace: decoded.trace,
         request_id: decoded.request_id,
         method: decoded.request.method,
         path: decoded.path(),

@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use hopgate::audit::{self, Decided, Facts, Feed, Receipt, Record, Writing};
+use hopgate::audit::{self, Decided, Facts, Feed, Receipt, Record, TraceContext, Writing};
 use hopgate::authz::{self, Evaluation, Field, Request, UnixTime, VerifiedTokens};
 use hopgate::config;
 use hopgate::dev::keys::SigningKey;
@@ -68,7 +68,7 @@ impl Fixture {
         let record = Record::new(&Facts {
             time: SystemTime::now(),
             decision_id: "01900000-0000-7000-8000-000000000000",
-            trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"),
+            trace: TraceContext::parse(b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
             request_id: Some("c0ffee"),
             method: "GET",
             path: "/",

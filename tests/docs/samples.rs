@@ -103,6 +103,8 @@ fn no_kind_of_block_goes_unseen() {
         "yaml envoy",
         "yaml envoy-filter",
         "yaml envoy-route",
+        "yaml envoy-tracing",
+        "yaml env",
         // Of tests/chart.
         "sh helm",
         "yaml values",
@@ -149,6 +151,15 @@ fn envoy_accepts_its_sample() {
         for route in blocks_of("yaml envoy-route") {
             routes.insert(0, serde_saphyr::from_str(&route.text).unwrap());
         }
+        let [tracing] = blocks_of("yaml envoy-tracing").try_into().ok().unwrap();
+        let tracing: Value = serde_saphyr::from_str(&tracing.text).unwrap();
+        whole.pointer_mut(CONNECTIONS).unwrap()["tracing"] = tracing["tracing"].clone();
+        // The cluster that the text asks for, like the one of the service.
+        let clusters = whole.pointer_mut("/static_resources/clusters").and_then(Value::as_array_mut).unwrap();
+        let mut collector = clusters[0].clone();
+        collector["name"] = "collector".into();
+        collector["load_assignment"]["cluster_name"] = "collector".into();
+        clusters.push(collector);
         let file = mesh.path().join("envoy.json");
         fs::write(&file, whole.to_string()).unwrap();
         let output = Command::new(testbed::envoy::binary().unwrap())
@@ -326,6 +337,7 @@ fn folder() -> TempDir {
     for name in ["redis-user", "redis-password"] {
         fs::write(folder.path().join(name), "hopgate\n").unwrap();
     }
+    fs::write(folder.path().join("otlp-headers"), "x-api-key: k\n").unwrap();
     fs::write(folder.path().join("checkpoint.pem"), rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
     for name in ["nonce.key", "hash.key"] {
         fs::write(folder.path().join(name), [7; 32]).unwrap();

@@ -356,6 +356,10 @@ fn with(path: &str, value: Option<Value>) -> String {
         config.as_object_mut().unwrap().insert("replay".to_owned(), server);
     }
     // What goes only with something else.
+    if path.starts_with("otlp.") {
+        let collector = json!({ "endpoint": "https://collector.example:4317" });
+        config.as_object_mut().unwrap().insert("otlp".to_owned(), collector);
+    }
     if path.starts_with("audit.checkpoint.") {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("checkpoint.pem");
         fs::write(&file, &*CHECKPOINT_KEY).unwrap();

@@ -7,7 +7,7 @@ use crate::support::keyserver::KeyServer;
 use crate::support::{Gate, Plan, eventually};
 
 /// Their names, types and labels are API.
-const METRICS: [&str; 17] = [
+const METRICS: [&str; 19] = [
     "hopgate_config_current gauge",
     "hopgate_config_reloads counter",
     "hopgate_decision_duration_seconds histogram",
@@ -15,6 +15,8 @@ const METRICS: [&str; 17] = [
     "hopgate_issuer_key_fetches counter",
     "hopgate_issuer_keys gauge",
     "hopgate_issuer_keys_fetched_timestamp_seconds gauge",
+    "hopgate_otlp_dropped counter",
+    "hopgate_otlp_sent counter",
     "hopgate_records_refused counter",
     "hopgate_replay_entries gauge",
     "hopgate_replay_store_available gauge",

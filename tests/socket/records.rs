@@ -7,7 +7,7 @@ use crate::support::tokens::of;
 use crate::support::{AUDIENCE, Call, ISSUER, Plan, spiffe};
 
 /// Their names and order are API.
-const FIELDS: [&str; 45] = [
+const FIELDS: [&str; 47] = [
     "time",
     "decision",
     "reason",
@@ -18,6 +18,8 @@ const FIELDS: [&str; 45] = [
     "enforcement",
     "decision_id",
     "trace_id",
+    "parent_span_id",
+    "trace_sampled",
     "request_id",
     "service",
     "route",
@@ -109,7 +111,8 @@ async fn the_record_of_an_allow_has_these_fields() {
             "decision": "allow", "reason": null, "check": null, "would_deny": [],
             "passed": ["request", "route", "credential", "token", "audience", "revocation", "delegation", "scopes"],
             "not_asked": ["caller", "sender", "step_up", "approval", "policy", "replay"], "enforcement": "enforce",
-            "trace_id": "0af7651916cd43dd8448eb211c80319c", "request_id": "r-1",
+            "trace_id": "0af7651916cd43dd8448eb211c80319c", "parent_span_id": "b7ad6b7169203331", "trace_sampled": true,
+            "request_id": "r-1",
             "service": "invoices", "route": "list", "risk": null, "scheme": "Bearer", "bound_to": [], "revocations": null,
             "protocol": "http", "operation": null, "operation_name": null, "tenant": null, "method": "GET", "path": "/invoices",
             "peer": spiffe("planner"), "token_verified": true, "issuer": ISSUER, "subject": "alice",
@@ -142,7 +145,8 @@ async fn the_record_of_a_deny_holds_what_was_verified_by_then_and_marks_what_was
         json!({
             "decision": "deny", "reason": "signature_invalid", "check": "token", "would_deny": [],
             "passed": ["request", "route", "credential"], "not_asked": [],
-            "enforcement": "enforce", "trace_id": null, "request_id": null, "service": "invoices", "route": "list",
+            "enforcement": "enforce", "trace_id": null, "parent_span_id": null,
+            "trace_sampled": null, "request_id": null, "service": "invoices", "route": "list",
             "risk": null, "scheme": "Bearer", "bound_to": [], "revocations": null,
             "protocol": "http", "operation": null, "operation_name": null, "tenant": null,
             "method": "GET", "path": "/invoices", "peer": null, "token_verified": false,

@@ -3,6 +3,7 @@
 
 mod audit;
 mod delegation;
+mod otlp;
 mod policy;
 mod replay;
 mod route;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 
 pub use self::audit::{Audit, AuditDestination, Checkpoint, OnOverflow};
 pub use self::delegation::{BindCaller, Delegation, Pair};
+pub use self::otlp::Otlp;
 pub use self::policy::Policy;
 pub use self::replay::{Redis, Replay, ReplayStore};
 pub use self::route::{
@@ -77,6 +79,8 @@ pub struct Config {
     pub revocations: Option<RevocationsFile>,
     #[serde(default)]
     pub audit: Audit,
+    #[serde(default)]
+    pub otlp: Option<Otlp>,
     /// Checks that only record what they would refuse. `all` stands for each that may be observed and is not named.
     #[serde(default)]
     pub enforcement: BTreeMap<ObservableCheck, Mode>,

@@ -52,6 +52,8 @@ export const GROUPS = {
   "To find it again": {
     decision_id: "decision",
     trace_id: "trace",
+    parent_span_id: "asked in span",
+    trace_sampled: "trace is kept",
     request_id: "request",
     snapshot: "configuration",
     revocations: "revocation list",

@@ -30,7 +30,8 @@ pub struct Decision {
     /// UUID version 7 (RFC 9562 section 5.7). The caller gets the same in `x-hopgate-decision-id` and in the body of a refusal.
     #[prost(string, tag = "7")]
     pub decision_id: ::prost::alloc::string::String,
-    /// From `traceparent` (W3C Trace Context section 3.2.2.3): 32 hex digits. The caller's word.
+    /// Which trace the call belongs to: 32 hex digits (W3C Trace Context section 3.2.2.3), by the `traceparent` with which Envoy
+    /// asked where it traces, else by the one of the call, which is the caller's word.
     #[prost(string, optional, tag = "8")]
     pub trace_id: ::core::option::Option<::prost::alloc::string::String>,
     /// `x-request-id`, as Envoy passes or makes it. The caller's word where Envoy keeps one from outside.
@@ -153,6 +154,13 @@ pub struct Decision {
     /// nor is behind a reason in `would_deny`, was not reached.
     #[prost(string, repeated, tag = "45")]
     pub not_asked: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The span in which hopgate was asked, 16 hex digits, from where `trace_id` is. hopgate's own span of the decision has the last
+    /// 16 hex digits of `decision_id` as its id.
+    #[prost(string, optional, tag = "46")]
+    pub parent_span_id: ::core::option::Option<::prost::alloc::string::String>,
+    /// Whether whoever began the trace keeps it, from there as well.
+    #[prost(bool, optional, tag = "47")]
+    pub trace_sampled: ::core::option::Option<bool>,
 }
 /// Who acts for whom, as one token says. The fields are those of the same name in Decision.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -44,7 +44,7 @@ fn no_secret_of_a_uri_is_recorded() {
         let record = Record::new(&Facts {
             time: SystemTime::UNIX_EPOCH,
             decision_id: "x",
-            trace_id: None,
+            trace: None,
             request_id: None,
             method: "POST",
             path: "/mcp",

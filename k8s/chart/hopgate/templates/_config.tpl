@@ -14,7 +14,7 @@
 
 {{/* What hopgate takes while serving needs no new pod; these do. */}}
 {{- define "hopgate.config.atStart" -}}
-{{ pick .config "replay" "dpop" "audit" "limits" | toJson | sha256sum }}
+{{ pick .config "watch" "replay" "dpop" "audit" "otlp" "limits" | toJson | sha256sum }}
 {{- end -}}
 
 {{/* Whether any route is judged by its body, so that Envoy has to hand it over. */}}
