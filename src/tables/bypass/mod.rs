@@ -150,8 +150,11 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::path::Path;
+    use std::time::SystemTime;
 
     use super::*;
+    use crate::config;
     use crate::tables::written::{Proof, Request, Token};
 
     #[test]
@@ -168,6 +171,26 @@ mod tests {
             assert_ne!(changes == 0, !entry.again, "{} changes nothing, or is no repetition", entry.name);
         }
         assert!(corpus.bypasses.len() > 100, "{}", corpus.bypasses.len());
+    }
+
+    #[test]
+    fn a_refusal_for_another_reason_is_no_success() {
+        let text = "
+            listen: 127.0.0.1:9191
+            issuers: [{ issuer: 'https://as.example' }]
+            services: [{ name: a, audience: 'https://a.example', routes: [{ name: get, match: { method: GET, path: /get } }] }]
+        ";
+        let settings = config::load_text(text, Path::new("")).unwrap();
+        let bench = Bench::new(&settings, SystemTime::now()).unwrap();
+        let (goods, _) = good::find(&bench, &[]);
+        let ends = |refused: &str| {
+            let entry = format!("{{ name: n, class: c, token: {{ key: stranger }}, refused: [{refused}] }}");
+            let entry: Entry = serde_saphyr::from_str(&entry).unwrap();
+            entry.outcome(&bench, &goods[0])
+        };
+        assert!(matches!(ends("signature_invalid"), Outcome::Passed));
+        let Outcome::Failed(failure) = ends("audience_mismatch") else { panic!("it passed") };
+        assert_eq!(failure.diff, "  decision: deny\n- reason: audience_mismatch\n+ reason: signature_invalid\n");
     }
 
     #[test]
