@@ -88,6 +88,10 @@ fn what_we_ship_refuses_every_bypass_for_the_right_reason() {
         let said = run(&["--config", config, "--bypasses"]);
         assert_eq!(said.code, DONE, "{config}: {}{}", said.out, said.err);
     }
+    let said = Stage::new().command(&["--bypasses"]);
+    assert_eq!(said.code, DONE, "{}{}", said.out, said.err);
+    let said = run(&["--config", "demo/config/invoices.yaml", "--bypasses", "demo/config/invoices.test.yaml"]);
+    assert_eq!(said.code, DONE, "{}{}", said.out, said.err);
     let said = run(&["--config", "examples/hopgate.yaml", "--bypasses", "examples/hopgate.test.yaml"]);
     assert_eq!(said.code, DONE, "{}{}", said.out, said.err);
     assert!(said.out.contains("ok   bypasses: ") && said.out.contains("(100%)"), "{}", said.out);
