@@ -13,6 +13,7 @@
 mod support;
 
 mod testing {
+    mod bypasses;
     mod cases;
     mod faults;
     mod results;

@@ -19,6 +19,8 @@ pub struct Route {
 #[derive(Clone, Default)]
 pub struct Routes {
     all: Vec<Arc<Route>>,
+    /// Where each of them is: method and path template.
+    places: Vec<Vec<(Box<str>, Box<str>)>>,
     by_method: HashMap<Box<str>, matchit::Router<usize>>,
     /// The same templates without letter case and without a slash at their end, and whether what is
     /// there is public.
@@ -48,6 +50,7 @@ impl Routes {
         let public = matches!(route.speaks, Speaks::Public);
         self.delimiters.extend(route.speaks.delimiters());
         self.all.push(Arc::new(route));
+        self.places.push(places.iter().map(|place| (place.method.into(), place.template.into())).collect());
         for Place { method, template } in places {
             self.delimiters.extend(literal_bytes(template).filter(|byte| b":@!$&'()*+,=".contains(byte)));
             let router = self.by_method.entry((*method).into()).or_default();
@@ -95,6 +98,13 @@ impl Routes {
 
     pub fn iter(&self) -> impl Iterator<Item = &Route> {
         self.all.iter().map(AsRef::as_ref)
+    }
+
+    /// Every route with the methods and path templates that lead to it.
+    pub fn placed(&self) -> impl Iterator<Item = (&Route, Vec<Place<'_>>)> {
+        self.iter().zip(&self.places).map(|(route, places)| {
+            (route, places.iter().map(|(method, template)| Place { method, template }).collect())
+        })
     }
 }
 

@@ -61,8 +61,10 @@ fn find(pattern: &str, path: &str, files: &Files<'_>, faults: &mut Faults) -> Ve
     if !pattern.contains('*') {
         return vec![PathBuf::from(pattern)];
     }
+    // What is found is relative to where we run, and would be read relative to the folder.
+    let folder = std::path::absolute(files.path_of(".")).unwrap_or_else(|_| files.path_of("."));
     // The folder's own name may hold a star.
-    let folder = glob::Pattern::escape(&files.path_of("").to_string_lossy());
+    let folder = glob::Pattern::escape(&folder.to_string_lossy());
     let whole = Path::new(&folder).join(pattern);
     let found: Vec<PathBuf> = match glob::glob(&whole.to_string_lossy()) {
         Ok(paths) => paths

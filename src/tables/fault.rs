@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::lines::Lines;
+use crate::audit::clean;
 use crate::config::Fault;
 
 /// A fault, with the line it stands at.
@@ -32,6 +33,7 @@ impl fmt::Display for TableFault {
         if let Some(line) = self.line {
             write!(f, "{line}:")?;
         }
-        write!(f, " fault: {}", self.fault)
+        // A table may be a stranger's: what it says must not act on the terminal that it is told on.
+        write!(f, " fault: {}", clean(&self.fault.to_string()))
     }
 }

@@ -6,6 +6,7 @@
 //! ```
 
 mod actual;
+pub mod bypass;
 mod case;
 mod coverage;
 mod expect;

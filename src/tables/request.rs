@@ -53,12 +53,13 @@ pub(super) fn present(case: &Case, maker: &Maker<'_>, call: &mut Call) -> Result
     let wants_proof = case.proof.is_some() || token.bound.contains(&Bound::Dpop);
     let proof = case.proof.clone().unwrap_or_default();
     let proof_text = if wants_proof { maker.proof(&proof, &call.method, &call.path, &text)? } else { String::new() };
-    let has = |call: &Call, name: &str| call.headers.iter().any(|(key, _)| key == name);
-    if token.sent == Carried::Header && !has(call, "authorization") {
+    // Also an empty list of values is the case's own.
+    let own = |name: &str| case.request.headers.keys().any(|key| key.eq_ignore_ascii_case(name));
+    if token.sent == Carried::Header && !own("authorization") {
         let scheme = if wants_proof { "DPoP" } else { "Bearer" };
         call.headers.push(("authorization".to_owned(), format!("{scheme} {text}")));
     }
-    if wants_proof && proof.sent == Carried::Header && !has(call, "dpop") {
+    if wants_proof && proof.sent == Carried::Header && !own("dpop") {
         call.headers.push(("dpop".to_owned(), proof_text.clone()));
     }
     call.path = call.path.replace("<token>", &text);
@@ -114,7 +115,7 @@ fn of_mcp(mcp: &Mcp) -> Content {
     ];
     if revision >= MCP_REVISION {
         headers.push(("mcp-method", method.to_owned()));
-        let named = params.get("name").or_else(|| params.get("uri")).and_then(Value::as_str);
+        let named = ["name", "uri", "taskId"].iter().find_map(|member| params.get(*member)?.as_str());
         headers.extend(named.map(|name| ("mcp-name", name.to_owned())));
         let meta = params.entry("_meta").or_insert_with(|| json!({}));
         if let Some(meta) = meta.as_object_mut() {

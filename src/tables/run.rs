@@ -51,6 +51,19 @@ pub enum Outcome {
     Failed(Failure),
     /// Its call could not be made.
     Broken(String),
+    /// It says nothing about this configuration, and why.
+    Skipped(String),
+}
+
+impl Outcome {
+    /// It should have ended in another way.
+    #[must_use]
+    pub const fn is_bad(&self) -> bool {
+        match self {
+            Self::Failed(_) | Self::Broken(_) => true,
+            Self::Passed | Self::Skipped(_) => false,
+        }
+    }
 }
 
 /// What was otherwise than expected.
@@ -137,6 +150,18 @@ impl<'a> Bench<'a> {
         Outcome::Passed
     }
 
+    pub(super) fn settings(&self) -> &'a Settings {
+        self.settings
+    }
+
+    pub(super) fn asks_for_nonces(&self) -> bool {
+        self.live.load().snapshot.proofs.require_nonce
+    }
+
+    pub(super) fn now(&self) -> SystemTime {
+        self.now
+    }
+
     pub(super) fn issuers(&self) -> impl Iterator<Item = &'a Issuer> {
         self.settings.issuers.iter().map(|configured| &configured.issuer)
     }
@@ -181,18 +206,23 @@ impl<'a> Bench<'a> {
     }
 }
 
-pub(super) fn failure(expected: &Expected, ruling: &Ruling, attempt: Option<u32>) -> Option<Failure> {
+fn failure(expected: &Expected, ruling: &Ruling, attempt: Option<u32>) -> Option<Failure> {
     let (wanted, found) = expected.differences(ruling)?;
-    let diff = TextDiff::from_lines(&wanted, &found);
+    Some(differing(&wanted, &found, ruling, attempt))
+}
+
+/// That `found` is not what was `wanted`, both one line a value.
+pub(super) fn differing(wanted: &str, found: &str, ruling: &Ruling, attempt: Option<u32>) -> Failure {
+    let diff = TextDiff::from_lines(wanted, found);
     let mut text = String::new();
     for change in diff.iter_all_changes() {
         // Writing to a `String` can't fail.
         let _ = writeln!(text, "{} {}", change.tag(), change.value().trim_end_matches('\n'));
     }
-    Some(Failure { decided: decided(ruling), attempt, diff: text, verdicts: shown::verdicts(ruling) })
+    Failure { decided: decided(ruling), attempt, diff: text, verdicts: shown::verdicts(ruling) }
 }
 
-pub(super) fn decided(ruling: &Ruling) -> String {
+fn decided(ruling: &Ruling) -> String {
     match ruling.decided {
         Decided::Allowed => "allow".to_owned(),
         Decided::Answered => "answer".to_owned(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// A table of calls and what is to be decided on each, for `hopgate test`.
@@ -78,7 +78,7 @@ impl JsonSchema for Expectation {
 }
 
 /// What Envoy would send.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Request {
     /// The service that Envoy's route names; needed where the configuration has several.
@@ -105,7 +105,7 @@ pub struct Request {
     pub certificate: Option<String>,
 }
 
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum OneOrMany {
     One(String),
@@ -123,7 +123,7 @@ impl OneOrMany {
 }
 
 /// A request of MCP: its body, and the headers that repeat parts of it.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mcp {
     /// Left out: `2026-07-28`.
@@ -139,7 +139,7 @@ pub struct Mcp {
 }
 
 /// A request of A2A.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct A2a {
     /// Left out: `1.0`.
@@ -149,7 +149,7 @@ pub struct A2a {
 }
 
 /// An access token, signed when the case runs with a throw-away key that stands for one of its issuer's.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Token {
     /// Who issues it; left out: the first of `issuers`.
@@ -180,7 +180,7 @@ pub struct Token {
     pub raw: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Signature {
     #[default]
@@ -190,14 +190,14 @@ pub enum Signature {
     Hmac,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Bound {
     Dpop,
     Certificate,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Carried {
     #[default]
@@ -206,7 +206,7 @@ pub enum Carried {
 }
 
 /// A DPoP proof, signed when the case runs.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Proof {
     /// Its claims. `htm`, `htu`, `ath`, `jti`, `iat` (now) and, where the configuration asks for one, `nonce` are there
@@ -226,7 +226,7 @@ pub struct Proof {
     pub raw: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ProofKey {
     #[default]

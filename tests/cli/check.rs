@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{DONE, FAULTS, run};
+use crate::support::gate::command;
 use crate::support::plan::set;
 use crate::support::{Plan, spiffe};
 
@@ -194,4 +195,20 @@ fn serving_a_bad_configuration_fails_with_all_its_faults() {
     assert_eq!((code, out.as_str()), (FAULTS, ""));
     assert!(err.contains("unknown field `lisen`") && err.contains("issuers[0].algorithms[0]"), "{err}");
     assert!(!plan.socket().exists());
+}
+
+#[test]
+fn files_are_relative_to_the_configuration_wherever_it_is_called_from() {
+    let plan = Plan::new().set("/policy", json!({ "files": ["policies/*.cedar"] }));
+    plan.write();
+    let folder = plan.dir.root();
+    std::fs::create_dir(folder.join("policies")).expect("a folder");
+    std::fs::write(folder.join("policies/all.cedar"), "permit (principal, action, resource);").expect("written");
+    let name = folder.file_name().unwrap().to_str().unwrap();
+    for (from, config) in
+        [(folder, "hopgate.yaml".to_owned()), (folder.parent().unwrap(), format!("{name}/hopgate.yaml"))]
+    {
+        let output = command().args(["check", &config]).current_dir(from).output().expect("an end");
+        assert_eq!(output.status.code(), Some(DONE), "{config}: {}", String::from_utf8_lossy(&output.stderr));
+    }
 }

@@ -124,6 +124,7 @@ fn no_kind_of_block_goes_unseen() {
         "yaml table",
         "yaml table failing",
         "text test",
+        "text bypass",
         "mermaid",
     ];
     for block in blocks() {

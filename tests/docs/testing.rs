@@ -45,6 +45,23 @@ fn a_failing_case_is_shown_as_on_the_page() {
 }
 
 #[test]
+fn a_bypass_that_works_is_shown_as_on_the_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = fs::read_to_string("examples/hopgate.yaml").unwrap();
+    fs::write(folder.path().join("hopgate.yaml"), format!("{config}enforcement: {{ audience: observe }}\n")).unwrap();
+    fs::copy("examples/hopgate.cedar", folder.path().join("hopgate.cedar")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hopgate"));
+    command.args(["test", "--config", "hopgate.yaml", "--bypasses"]).current_dir(folder.path());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    let said = String::from_utf8(output.stdout).unwrap();
+    let [shown] = blocks_of("text bypass").try_into().ok().unwrap();
+    let (until, rest) = shown.text.split_once("       …\n").unwrap();
+    assert!(said.starts_with(until), "{said}");
+    assert!(said.contains(rest), "{said}");
+}
+
+#[test]
 fn fields_of_a_table_are_those_of_the_schema() {
     let rows = table(PAGE, "field | meaning");
     let listed: BTreeSet<_> = rows.iter().map(|row| codes(row.first().unwrap()).concat()).collect();

@@ -40,8 +40,15 @@ fn nothing_of_a_table_acts_on_a_terminal() {
     let case = format!(
         "  - {{ name: {nasty}, request: {{ path: {nasty}, method: {nasty} }}, token: {{ claims: {{ sub: {nasty} }} }}, expect: {{ decision: allow, subject: {nasty} }} }}\n"
     );
-    let said = Stage::new().table(&table(&case), &[]);
+    let stage = Stage::new();
+    let file = stage.file("results.xml");
+    let said = stage.table(&table(&case), &["--junit", file.to_str().unwrap()]);
     assert_eq!(said.code, OTHERWISE);
+    let text = std::fs::read_to_string(&file).expect("written");
+    quick_junit::Report::deserialize_from_str(&text).expect("JUnit");
+    assert!(!text.contains('\u{1b}'), "{text:?}");
+    let said_of_faults = stage.table(&format!("cases: [{{ {nasty}: 1 }}]"), &[]).err;
+    assert!(!said_of_faults.chars().any(|c| c.is_control() && c != '\n'), "{said_of_faults:?}");
     assert!(!said.out.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{:?}", said.out);
 }
 
@@ -91,6 +98,7 @@ fn what_no_case_reaches_is_named_and_can_be_asked_for() {
         let said = stage.table(&table(cases), &[&format!("--require-coverage{required}")]);
         assert_eq!(said.code, code, "{required}: {}{}", said.out, said.err);
     }
+    assert_eq!(stage.command(&["--bypasses", "--require-coverage"]).code, USAGE, "there is nothing to reach with");
     let refused = "  - { name: no token, token: { sent: none }, expect: credential_missing }\n";
     let said = stage.table(&table(refused), &[]);
     assert!(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::{Ran, Report, text};
-use crate::tables::Outcome;
+use crate::tables::{Coverage, Outcome};
 
 pub(super) fn write(file: &Path, report: &Report) -> Result<(), Box<dyn std::error::Error>> {
     let mut junit = quick_junit::Report::new("hopgate test");
@@ -35,27 +35,34 @@ fn of_case(suite: &str, ran: &Ran) -> TestCase {
             status.set_message(format!("the call can't be made: {error}")).set_type("call");
             status
         }
+        Outcome::Skipped(why) => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(why.as_str());
+            status
+        }
         Outcome::Failed(failure) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             let place = ran.line.map(|line| format!("{suite}:{line}\n")).unwrap_or_default();
             status.set_message(text::headline(failure)).set_type("decision");
-            status.set_description(format!("{place}{}\n{}", failure.diff, failure.verdicts.join("\n")));
+            let about = if ran.about.is_empty() { String::new() } else { format!("{}\n", ran.about) };
+            status.set_description(format!("{place}{about}{}\n{}", failure.diff, failure.verdicts.join("\n")));
             status
         }
     };
-    let mut case = TestCase::new(ran.name.as_str(), status);
+    let mut case = TestCase::new(text::name_of(ran), status);
     case.set_classname(suite).set_time(ran.took);
     case
 }
 
 /// What CI is asked to hold must be in what it reads.
 fn coverage(report: &Report) -> TestSuite {
-    let missed: Vec<_> = report.coverage.missed().map(|(kind, name)| format!("{} {name}", kind.one())).collect();
+    let missed = report.coverage.iter().flat_map(Coverage::missed);
+    let missed: Vec<_> = missed.map(|(kind, name)| format!("{} {name}", kind.one())).collect();
     let status = match report.lacking() {
         None => TestCaseStatus::success(),
         Some(percent) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            let reached = report.coverage.percent();
+            let reached = report.reached();
             status.set_message(format!("{reached}% is reached, at least {percent}% must be")).set_type("coverage");
             status.set_description(missed.join("\n"));
             status
