@@ -89,7 +89,7 @@ pub async fn serve(
     let writing = writing(&process.audit, feed.clone()).map_err(ServeError::Audit)?;
     let (log, writer) = audit::start(records, writing).map_err(ServeError::Audit)?;
     let parts = Parts::build(&settings, log).map_err(ServeError::Random)?;
-    let telemetry = to_send.map(|(settings, sent)| Telemetry::new(settings, sent, Arc::clone(&parts.metrics)));
+    let telemetry = to_send.map(|(settings, sent)| Telemetry::new(settings, sent, &parts.metrics));
     let telemetry = telemetry.transpose()?;
     let watch = watch.map(|listener| Watched::new(listener, feed, &parts)).transpose()?;
     let doors = Doors { check: Door::new(listener, &settings, &parts)?, admin, watch };
@@ -114,10 +114,11 @@ pub async fn serve(
 
 fn writing(settings: &AuditSettings, feed: Feed) -> io::Result<Writing> {
     let AuditSettings { queue, state_file, checkpoint } = settings;
+    let key = checkpoint.as_ref().map(|checkpoint| &checkpoint.key);
     Ok(Writing {
         capacity: *queue,
         feed,
-        state: state_file.as_deref().map(StateFile::open).transpose()?,
+        state: state_file.as_deref().map(|file| StateFile::open(file, key)).transpose()?,
         checkpoints: checkpoint.as_ref().map(|settings| Checkpoints::new(settings.key.clone(), settings.every)),
     })
 }
@@ -268,14 +269,7 @@ impl Tasks {
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         };
-        let telemetry_ended = async {
-            match &mut self.telemetry {
-                Some(telemetry) => telemetry.await,
-                None => std::future::pending().await,
-            }
-        };
         let ended = tokio::select! {
-            ended = telemetry_ended => Some(ended.map(|()| ("otlp", "without an error".to_owned()))),
             ended = self.check.join_next() => ended,
             ended = self.background.join_next() => ended,
             () = writer_dead => return ServeError::Task("record writer", "see its error".to_owned()),
@@ -312,10 +306,12 @@ impl Tasks {
             Ok(result) => result.map_err(ServeError::Records),
             Err(_) => Err(ServeError::Task("record writer", "it panicked".to_owned())),
         };
-        if let Some(telemetry) = self.telemetry.take()
-            && tokio::time::timeout(flush, telemetry).await.is_err()
-        {
-            tracing::warn!("the last decisions were not sent to the collector in time");
+        if let Some(telemetry) = self.telemetry.take() {
+            match tokio::time::timeout(flush, telemetry).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "decisions were no longer sent to the collector"),
+                Err(_) => tracing::warn!("the last decisions were not sent to the collector in time"),
+            }
         }
         written
     }

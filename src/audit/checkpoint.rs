@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, Instant, SystemTime};
 
+use aws_lc_rs::{hkdf, hmac};
 use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rustls_pki_types::PrivatePkcs8KeyDer;
@@ -18,6 +19,9 @@ use crate::clock;
 /// `typ` of a checkpoint: what was signed for something else is none.
 pub(crate) const TYPE: &str = "hopgate-checkpoint+jwt";
 
+/// What the secret that seals states is for.
+const SEAL: &[u8] = b"hopgate audit state";
+
 /// The one algorithm of checkpoints.
 pub(crate) const ALGORITHM: Algorithm = Algorithm::ES256;
 
@@ -27,6 +31,8 @@ pub struct CheckpointKey {
     /// Its RFC 7638 thumbprint.
     kid: String,
     signer: EncodingKey,
+    /// Made of the private key, for what only its holder may have written.
+    seal: hmac::Key,
 }
 
 /// Why a text holds no key for checkpoints.
@@ -68,7 +74,14 @@ impl CheckpointKey {
         let signer = EncodingKey::from_ec_der(der.secret_pkcs8_der());
         let jwk = Jwk::from_encoding_key(&signer, ALGORITHM).map_err(|_| NoCheckpointKey)?;
         let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| NoCheckpointKey)?;
-        Ok(Self { kid, signer })
+        // HKDF (RFC 5869), so that the seal tells nothing of the key.
+        let secret = hkdf::Salt::new(hkdf::HKDF_SHA256, SEAL).extract(der.secret_pkcs8_der());
+        let seal = secret.expand(&[SEAL], hmac::HMAC_SHA256).map_err(|_| NoCheckpointKey)?;
+        Ok(Self { kid, signer, seal: seal.into() })
+    }
+
+    pub(super) fn seal(&self) -> hmac::Key {
+        self.seal.clone()
     }
 }
 

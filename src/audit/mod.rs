@@ -18,6 +18,7 @@ pub use feed::{Feed, Followed, Following};
 pub use queue::{AuditLog, Receipt, RecordRefused};
 pub use record::{Decided, Facts, Record};
 pub(crate) use record::{hex, named};
+pub(crate) use redact::unlike_a_hash;
 pub use redact::{HashKey, Redactable, Redaction, ShortKey};
 pub use trace::{TRACEPARENT, TraceContext};
 pub use writer::{Writing, start};

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use super::clean::clean;
-use super::redact::{Redactable, Redaction};
+use super::redact::{Redactable, Redaction, unlike_a_hash};
 use super::trace::TraceContext;
 use crate::authz::{
     Actor, Check, Claims, ClientType, Findings, Mode, Outcome, Protocol, Reason, Scheme, Snapshot, SpiffeId, Trail,
@@ -209,7 +209,7 @@ impl<'a> Record<'a> {
 impl<'a> Identity<'a> {
     fn of(claims: &'a Claims, redaction: &Redaction) -> Self {
         let actors = claims.act.actors();
-        let chain = cut(actors.len(), actors.iter().map(|actor| named(actor, &claims.issuer)));
+        let chain = cut(actors.len(), actors.iter().map(|actor| unlike_a_hash(named(actor, &claims.issuer))));
         Self {
             issuer: Some(clean(&claims.issuer)),
             subject: redaction.text(Redactable::Subject, &claims.subject),

@@ -160,10 +160,15 @@ impl HashKey {
 
 /// `value` made safe to print, and unlike any hash: a token may say of itself what it likes.
 fn plain(value: &str) -> Cow<'_, str> {
+    unlike_a_hash(clean(value))
+}
+
+/// `value`, which is safe to print, marked where it would read as a hash.
+pub(crate) fn unlike_a_hash(value: Cow<'_, str>) -> Cow<'_, str> {
     if value.starts_with(HASH) || value.starts_with(PLAIN) {
         return Cow::Owned(clean(&format!("{PLAIN}{value}")).into_owned());
     }
-    clean(value)
+    value
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The writer of decision records: one thread writes what the queue has, in order, numbered and chained.
 //!
 //! `seq` counts, `prev` is the SHA-256 of the line before. A refused record (its call is refused
-//! too) leaves a gap in `seq`. Checkpoints are lines of the chain, but for no follower.
+//! too) leaves a gap in `seq`. Checkpoints are lines of the chain.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -128,8 +128,6 @@ impl<W: Write> Writer<W> {
 
     fn write_records(&mut self) -> io::Result<()> {
         self.write_batch()?;
-        self.feed.publish(&self.batch);
-        self.batch.clear();
         if let Some(checkpoints) = &mut self.checkpoints {
             checkpoints.wrote(Instant::now());
         }
@@ -140,9 +138,7 @@ impl<W: Write> Writer<W> {
         let Some(checkpoints) = &mut self.checkpoints else { return Ok(()) };
         let line = checkpoints.sign(&self.head, end)?;
         self.head.append(&line, 0, &mut self.batch);
-        self.write_batch()?;
-        self.batch.clear();
-        Ok(())
+        self.write_batch()
     }
 
     /// Writes the batch whole, and before it how it ends.
@@ -158,7 +154,9 @@ impl<W: Write> Writer<W> {
                 more => written = written.saturating_add(more),
             }
         }
-        sink.flush()
+        self.feed.publish(&self.batch);
+        self.batch.clear();
+        self.sink.flush()
     }
 
     /// Adds `line` with its number and its link to the line before.

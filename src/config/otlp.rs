@@ -1,5 +1,7 @@
 //! The `otlp` section of the configuration.
 
+use std::time::Duration;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use url::{Host, Url};
 
@@ -7,6 +9,9 @@ use super::faults::Faults;
 use super::files::Files;
 use super::settings::OtlpSettings;
 use super::written;
+
+/// The process waits for so long at its end.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Headers that the protocol itself has a say in.
 const RESERVED: [&str; 3] = ["te", "content-type", "user-agent"];
@@ -17,8 +22,8 @@ pub(super) fn build(
     faults: &mut Faults,
     warnings: &mut Faults,
 ) -> Option<OtlpSettings> {
-    if written.timeout.0.is_zero() {
-        faults.add("otlp.timeout", "must be at least 1ms");
+    if written.timeout.0.is_zero() || written.timeout.0 > LONGEST_TIMEOUT {
+        faults.add("otlp.timeout", "must be from 1ms to 10s");
     }
     if !written.traces && !written.logs {
         warnings.add("otlp", "nothing is sent: neither `traces` nor `logs`");

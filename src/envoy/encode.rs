@@ -21,7 +21,7 @@ use serde::Serialize;
 use super::challenge::www_authenticate;
 use super::decode::Decoded;
 use super::json_rpc;
-use crate::audit::{Decided, Receipt, Redactable, Redaction, clean, named};
+use crate::audit::{Decided, Receipt, Redactable, Redaction, clean, named, unlike_a_hash};
 use crate::authz::{Actor, Algorithm, Answer, Findings, Metadata, Permit, Reason, SpiffeId, Trail, VerifiedToken};
 use crate::config::Upstream;
 
@@ -278,7 +278,8 @@ fn metadata(decided: Decided, told: Told<'_>) -> Struct {
     let (refused, redaction) = (decided.reason(), told.redaction);
     let operation = told.findings.operation.as_ref();
     let claims = told.findings.token.verified().map(VerifiedToken::claims);
-    let actor = claims.and_then(|claims| claims.act.actors().first().map(|actor| named(actor, &claims.issuer)));
+    let actor =
+        claims.and_then(|claims| claims.act.actors().first().map(|actor| unlike_a_hash(named(actor, &claims.issuer))));
     let client = claims.and_then(|claims| claims.client_id.as_deref());
     let peer = told.findings.peer.as_ref().map(SpiffeId::as_str);
     let would_deny = told.trail.would_refuse().map(Reason::code).collect::<Vec<_>>().join(",");

@@ -100,6 +100,11 @@ impl Signed {
         self.until.as_ref().map(|claims| (claims.iat, claims.end && self.unsigned == 0))
     }
 
+    /// Whether records follow a checkpoint that ended a process: the next one begins with a record and its checkpoint.
+    pub(super) fn is_after_end(&self) -> bool {
+        self.unsigned > 0 && self.until.as_ref().is_some_and(|claims| claims.end)
+    }
+
     /// For how long records were written with none of them signed, where that is too long.
     pub(super) fn overdue(&self) -> Option<Duration> {
         let (first, last) = self.times?;

@@ -6,9 +6,12 @@ use std::io::{self, Write};
 use super::name::{mermaid, shown};
 use super::record::{Decision, Record};
 use super::svg::{Drawing, Hop, Kind, MAX_ARROWS};
+use super::view::HIDDEN;
 
 /// Most different ways that are told apart.
 const MAX_WAYS: usize = 10_000;
+/// Longest name that is held, bytes: those of records are no longer.
+const MAX_NAME: usize = 1024;
 
 /// From the subject over its agents to the service; how often which decision came.
 #[derive(Debug, Default)]
@@ -31,9 +34,19 @@ pub enum Format {
 enum Node {
     /// Nobody of whom anything is verified.
     Unknown,
+    /// Somebody whose name the record was told to leave out.
+    Hidden,
     Caller(String),
     /// `None`: none was found.
     Service(Option<String>),
+}
+
+fn cut(name: &str) -> String {
+    if name.len() <= MAX_NAME {
+        return name.to_owned();
+    }
+    let end = (0..=MAX_NAME).rev().find(|end| name.is_char_boundary(*end)).unwrap_or_default();
+    name.get(..end).unwrap_or_default().to_owned() + "…"
 }
 
 #[derive(Default)]
@@ -52,11 +65,11 @@ struct Counted {
 
 impl Graph {
     pub fn add(&mut self, record: &Record) {
-        let mut way: Vec<_> = record.known().path().into_iter().map(|name| Node::Caller(name.to_owned())).collect();
+        let mut way: Vec<_> = record.known().path().into_iter().map(|name| Node::Caller(cut(name))).collect();
         if way.is_empty() {
-            way.push(Node::Unknown);
+            way.push(if record.is_hidden() { Node::Hidden } else { Node::Unknown });
         }
-        way.push(Node::Service(record.service.clone()));
+        way.push(Node::Service(record.service.as_deref().map(cut)));
         if self.ways.len() >= MAX_WAYS && !self.ways.contains_key(&way) {
             self.others = self.others.saturating_add(1);
             return;
@@ -109,6 +122,7 @@ impl Graph {
         for (node, at) in &nodes {
             match node {
                 Node::Unknown => writeln!(out, "  n{at}([\"no verified token\"])")?,
+                Node::Hidden => writeln!(out, "  n{at}([\"not written\"])")?,
                 Node::Caller(name) => writeln!(out, "  n{at}[\"{}\"]", mermaid(name))?,
                 Node::Service(None) => writeln!(out, "  n{at}[[\"no service\"]]")?,
                 Node::Service(Some(name)) => writeln!(out, "  n{at}[[\"{}\"]]", mermaid(name))?,
@@ -146,7 +160,7 @@ impl Graph {
 impl Node {
     fn kind(&self) -> Kind {
         match self {
-            Self::Unknown => Kind::Nobody,
+            Self::Unknown | Self::Hidden => Kind::Nobody,
             Self::Caller(_) => Kind::Caller,
             Self::Service(_) => Kind::Service,
         }
@@ -155,6 +169,7 @@ impl Node {
     fn text(&self) -> String {
         match self {
             Self::Unknown => "(no verified token)".to_owned(),
+            Self::Hidden => HIDDEN.to_owned(),
             Self::Caller(name) | Self::Service(Some(name)) => shown(name).into_owned(),
             Self::Service(None) => "(no service)".to_owned(),
         }

@@ -1,6 +1,5 @@
 //! The fields of a decision record that are shown, filtered by or counted. `audit::record` writes them.
 
-use std::borrow::Cow;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Deserializer};
@@ -35,6 +34,10 @@ pub struct Record {
     claimed: Option<Identity>,
     #[serde(default)]
     pub duration_us: u64,
+    /// Some only in what pretends to be a checkpoint as well.
+    checkpoint: Option<serde::de::IgnoredAny>,
+    #[serde(default)]
+    token_verified: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, clap::ValueEnum)]
@@ -79,20 +82,39 @@ impl<'a> Found<'a> {
     #[must_use]
     pub fn of(line: &'a [u8]) -> Option<Self> {
         let json = body(line)?;
-        let record = serde_json::from_slice(json).ok()?;
+        let record: Record = serde_json::from_slice(json).ok().filter(|record: &Record| record.checkpoint.is_none())?;
         Some(Self { record, json, prefixed: json.len() < line.len() })
     }
 }
 
-/// Whether `line` is one of the chain that says how far it is signed, and no record.
+/// A line of the chain that says how far it is signed, and nothing else: only the token is signed, so no other word may
+/// hide beside it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Checkpoint {
+    #[serde(rename = "checkpoint")]
+    _token: String,
+    #[serde(rename = "time")]
+    _time: String,
+    #[serde(rename = "seq")]
+    _seq: u64,
+    #[serde(rename = "prev")]
+    _prev: String,
+}
+
+/// Whether `line` is a checkpoint, and no record.
 #[must_use]
 pub fn is_checkpoint(line: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Checkpoint<'a> {
-        #[serde(rename = "checkpoint", borrow)]
-        _token: Cow<'a, str>,
+    body(line).is_some_and(|json| serde_json::from_slice::<Checkpoint>(json).is_ok())
+}
+
+/// Whether `json` says of itself that it is of hopgate, in whatever words.
+pub(super) fn claims_to_be_ours(json: &[u8]) -> bool {
+    let names = ["decision_id", "checkpoint"];
+    match serde_json::from_slice::<serde_json::Value>(json) {
+        Ok(serde_json::Value::Object(fields)) => names.iter().any(|name| fields.contains_key(*name)),
+        Ok(_) | Err(_) => false,
     }
-    body(line).is_some_and(|json| serde_json::from_slice::<Checkpoint<'_>>(json).is_ok())
 }
 
 /// From the first brace of `line` on.
@@ -102,6 +124,11 @@ pub(super) fn body(line: &[u8]) -> Option<&[u8]> {
 }
 
 impl Record {
+    /// Whether it was verified who called, though the record does not say who: `audit.drop`.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.token_verified && self.known().is_nobody()
+    }
+
     /// What a verified token says.
     pub(super) fn known(&self) -> Who<'_> {
         let Self { subject, client_id, actor, actor_chain, .. } = self;

@@ -8,7 +8,7 @@ use super::counts::Counts;
 use super::name::shown;
 use super::record::{Decision, Record};
 use super::table::table;
-use super::view::{joined, or_dash, place};
+use super::view::{HIDDEN, joined, or_dash, place};
 
 /// What is counted until the end.
 #[derive(Debug, Default)]
@@ -114,6 +114,7 @@ fn of<K: Eq + std::hash::Hash + Ord>(counts: &Counts<K>, top: usize) -> String {
 fn agent(record: &Record) -> String {
     match (record.known().agent().or(record.known().subject), &record.peer) {
         (Some(agent), _) => shown(agent).into_owned(),
+        (None, _) if record.is_hidden() => HIDDEN.to_owned(),
         (None, Some(peer)) => format!("(unverified) from {}", shown(peer)),
         (None, None) => "(no verified token)".to_owned(),
     }

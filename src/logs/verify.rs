@@ -18,7 +18,7 @@ use serde::Deserialize;
 use super::checkpoint::{Keys, Rejected, Signed};
 use super::lines::Line;
 use super::name::shown;
-use super::record::body;
+use super::record::{body, claims_to_be_ours, is_checkpoint};
 use crate::audit::hex;
 
 /// Most processes, and pieces of their chains, in one go.
@@ -66,12 +66,16 @@ pub enum Kind {
     Twice { first: Place },
     /// The last line has no end and is no whole record.
     CutOff,
+    /// It says what a record says and is in no chain.
+    Unlinked,
     /// A checkpoint that is none.
     Checkpoint(Rejected),
     /// It signs another line than the one before it.
     Signs { seq: u64 },
     /// No checkpoint is in the chain.
     NeverSigned,
+    /// The process ended with its last checkpoint, and yet so many records came after.
+    AfterEnd { records: u64 },
     /// No checkpoint came for so long.
     Overdue { records: u64, unsigned: Duration },
     /// No line has this hash, which was kept elsewhere.
@@ -159,6 +163,9 @@ impl Verifier {
         let record = found.and_then(|json| Some((serde_json::from_slice::<Link>(json).ok()?, json)));
         let seq = record.as_ref().map(|(link, _)| link.seq);
         if let Some((link, json)) = record {
+            if link.checkpoint.is_some() && !is_checkpoint(json) {
+                kinds.push(Kind::Checkpoint(Rejected::Form));
+            }
             let count = if link.checkpoint.is_some() { &mut self.checkpoints } else { &mut self.records };
             *count = count.saturating_add(1);
             self.link(&link, sha256(json), place, &mut kinds);
@@ -166,6 +173,8 @@ impl Verifier {
             self.foreign = self.foreign.saturating_add(1);
             if found.is_some() && !line.ended {
                 kinds.push(Kind::CutOff);
+            } else if found.is_some_and(claims_to_be_ours) {
+                kinds.push(Kind::Unlinked);
             }
         }
         self.count(kinds.into_iter().map(|kind| Fault { place: Some(place), seq, kind }).collect())
@@ -321,9 +330,11 @@ impl Verifier {
 impl Chain {
     /// What no key holds of it.
     fn unsigned(&self) -> Option<Fault> {
+        let records = self.signed.unsigned;
         let kind = match (self.signed.until(), self.signed.overdue()) {
             (None, _) => Kind::NeverSigned,
-            (Some(_), Some(unsigned)) => Kind::Overdue { records: self.signed.unsigned, unsigned },
+            (Some(_), Some(unsigned)) => Kind::Overdue { records, unsigned },
+            (Some(_), None) if self.signed.is_after_end() => Kind::AfterEnd { records },
             (Some(_), None) => return None,
         };
         Some(Fault { place: Some(self.last), seq: Some(self.last_seq), kind })
@@ -355,6 +366,10 @@ impl fmt::Display for Said<'_> {
             Kind::Number { last } => write!(f, "does not count on from seq {last}"),
             Kind::Twice { first } => write!(f, "begins a process that began at {} already", at(first)),
             Kind::CutOff => f.write_str("the line ends in the middle of a record"),
+            Kind::Unlinked => f.write_str("it says what a record says and is in no chain: put in by somebody"),
+            Kind::AfterEnd { records } => {
+                write!(f, "no checkpoint signs the last {records} record(s), though a process begins with one")
+            }
             Kind::Checkpoint(Rejected::Form) => f.write_str("no checkpoint, although it is called so"),
             Kind::Checkpoint(Rejected::Signature { kid }) => {
                 let kid = kid.as_deref().map_or(Cow::Borrowed("it names none"), shown);

@@ -11,6 +11,9 @@ use super::record::{Decision, Record, Who};
 /// Of a decision id the last twelve characters are shown, the random ones.
 const ID_FROM_END: usize = 11;
 
+/// In place of names that the record was told to leave out.
+pub(super) const HIDDEN: &str = "(not written)";
+
 const DIM: Style = Style::new().effects(Effects::DIMMED);
 const WARN: Style = AnsiColor::Yellow.on_default();
 
@@ -40,6 +43,7 @@ fn who(record: &Record) -> String {
     let known = record.known();
     let said = match record.claimed() {
         _ if !known.is_nobody() => chain(&known),
+        _ if record.is_hidden() => HIDDEN.to_owned(),
         Some(claimed) if !claimed.is_nobody() => format!("(unverified: {})", chain(&claimed)),
         Some(_) | None => "(no verified token)".to_owned(),
     };

@@ -8,6 +8,8 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tonic::{Code, Status};
 
+use super::lane::Waiting;
+use super::made::Made;
 use super::signal::Signal;
 use crate::audit::clean;
 use crate::metrics::{Metrics, OtlpDropped};
@@ -25,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) struct Shipper<S: Signal> {
     signal: S,
-    items: Receiver<S::Item>,
+    lines: Receiver<Waiting>,
     timeout: Duration,
     metrics: Arc<Metrics>,
     /// Whether the last request was taken; a change is logged.
@@ -41,8 +43,8 @@ enum Lost {
 }
 
 impl<S: Signal> Shipper<S> {
-    pub(super) fn new(signal: S, items: Receiver<S::Item>, timeout: Duration, metrics: Arc<Metrics>) -> Self {
-        Self { signal, items, timeout, metrics, taken: true }
+    pub(super) fn new(signal: S, lines: Receiver<Waiting>, timeout: Duration, metrics: Arc<Metrics>) -> Self {
+        Self { signal, lines, timeout, metrics, taken: true }
     }
 
     /// Until nothing more can come.
@@ -53,17 +55,27 @@ impl<S: Signal> Shipper<S> {
     }
 
     async fn batch(&mut self) -> Option<Vec<S::Item>> {
-        let first = self.items.recv().await?;
+        let first = self.next().await?;
         let full = Instant::now().checked_add(LINGER)?;
         let mut bytes = first.encoded_len();
         let mut batch = vec![first];
         while batch.len() < MAX_ITEMS && bytes < MAX_BYTES {
             // Late, or the end.
-            let Ok(Some(item)) = timeout_at(full, self.items.recv()).await else { break };
+            let Ok(Some(item)) = timeout_at(full, self.next()).await else { break };
             bytes = bytes.saturating_add(item.encoded_len());
             batch.push(item);
         }
         Some(batch)
+    }
+
+    /// What is next to be sent. A line that is no decision, and a decision of which nothing is, makes room.
+    async fn next(&mut self) -> Option<S::Item> {
+        loop {
+            let waiting = self.lines.recv().await?;
+            if let Some(item) = Made::of(&waiting.line).and_then(S::of) {
+                return Some(item);
+            }
+        }
     }
 
     async fn send(&mut self, batch: Vec<S::Item>) {

@@ -15,6 +15,7 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
+use super::made::Made;
 use crate::metrics::OtlpSignal;
 
 /// What a collector did not take of a request that it answered, and why.
@@ -27,6 +28,9 @@ pub(super) struct Rejected {
 pub(super) trait Signal: Send + 'static {
     type Item: Message + Clone + Send + fmt::Debug + 'static;
     const NAME: OtlpSignal;
+
+    /// What is sent of a decision, if anything.
+    fn of(made: Made) -> Option<Self::Item>;
 
     /// One try.
     fn export(&mut self, items: Vec<Self::Item>) -> impl Future<Output = Result<Rejected, Status>> + Send;
@@ -75,6 +79,10 @@ impl Signal for Logs {
     type Item = LogRecord;
     const NAME: OtlpSignal = OtlpSignal::Logs;
 
+    fn of(made: Made) -> Option<LogRecord> {
+        Some(made.log)
+    }
+
     async fn export(&mut self, items: Vec<LogRecord>) -> Result<Rejected, Status> {
         let scope = ScopeLogs { scope: Some(scope()), log_records: items, ..ScopeLogs::default() };
         let resource = Some(self.of.resource.clone());
@@ -88,6 +96,10 @@ impl Signal for Logs {
 impl Signal for Traces {
     type Item = Span;
     const NAME: OtlpSignal = OtlpSignal::Traces;
+
+    fn of(made: Made) -> Option<Span> {
+        made.span
+    }
 
     async fn export(&mut self, items: Vec<Span>) -> Result<Rejected, Status> {
         let scope = ScopeSpans { scope: Some(scope()), spans: items, ..ScopeSpans::default() };

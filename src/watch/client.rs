@@ -16,7 +16,7 @@ use super::RECENT;
 use super::pb::decision_service_client::DecisionServiceClient;
 use super::pb::watch_decisions_response::Event;
 use super::pb::{WatchDecisionsRequest, WatchDecisionsResponse};
-use crate::audit::Followed;
+use crate::audit::{Followed, clean};
 
 /// Longest time to connect.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -35,7 +35,7 @@ pub enum Address {
 pub enum NotFollowed {
     #[error("can't connect to `{0}`: {1}")]
     Connect(Address, #[source] tonic::transport::Error),
-    #[error("{}: {}", .0.code(), .0.message())]
+    #[error("{}: {}", .0.code(), clean(.0.message()))]
     Refused(Box<tonic::Status>),
 }
 

@@ -16,7 +16,7 @@ use crate::audit::Followed;
 /// A comment is sent after so much silence, so that whoever went away is noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// `decision`: a line as written, under its `seq`; `missed`: how many lines went by unseen.
+/// `decision`: a line as written, a checkpoint now and then, under its `seq`; `missed`: how many lines went by unseen.
 pub(super) async fn decisions(State(followers): State<Followers>) -> Response {
     let follower = match followers.follow(RECENT) {
         Ok(follower) => follower,

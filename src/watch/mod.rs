@@ -70,6 +70,7 @@ pub fn router(feed: Feed, sources: Sources, on_loopback: bool) -> Result<Router,
     let page = Router::new().route("/decisions", get(events::decisions)).with_state(followers.clone());
     let page = page.route("/status", get(status::status).with_state(sources)).merge(page::routes());
     let page = page.layer(middleware::map_response(guard::headers));
-    let all = page.merge(grpc::routes(followers)?).fallback(async || StatusCode::NOT_FOUND);
+    let grpc = grpc::routes(followers)?.layer(middleware::from_fn(guard::grpc_only));
+    let all = page.merge(grpc).fallback(async || StatusCode::NOT_FOUND);
     Ok(if on_loopback { all.layer(middleware::from_fn(guard::own_host)) } else { all })
 }

@@ -1,12 +1,16 @@
 //! A collector that is not there, does not answer or takes nothing costs its telemetry, and no decision.
 
+use std::process::Stdio;
 use std::time::Instant;
 
+use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use serde_json::json;
 use tonic::Code;
+use tonic::transport::Endpoint;
 
 use super::collector::{Collector, Manner, plan};
-use crate::support::{Gate, SOON};
+use crate::support::gate::command;
+use crate::support::{Call, Gate, SOON};
 
 fn dropped(cause: &str) -> String {
     format!("hopgate_otlp_dropped_total{{signal=\"logs\",cause=\"{cause}\"}}")
@@ -66,7 +70,7 @@ async fn what_a_collector_rejects_is_counted() {
 async fn one_that_hangs_takes_room_and_then_nothing_more() {
     let (collector, address) = Collector::start().await;
     collector.set(Manner::Hangs);
-    let gate = plan(address).set("/otlp/timeout", json!("1h")).start();
+    let gate = plan(address).set("/otlp/timeout", json!("10s")).start();
     // 512 or more are under way, 4096 wait.
     let started = Instant::now();
     let calls = (0..8).map(|_| ask(&gate, 700));
@@ -93,4 +97,23 @@ async fn one_that_hangs_does_not_keep_the_process() {
     ask(&gate, 1).await;
     gate.service.stop().unwrap();
     assert!(gate.service.stderr().unwrap().contains("not sent to the collector in time"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_breaks_is_what_is_said_to_have_broken() {
+    let (_, address) = Collector::start().await;
+    let plan = plan(address).set("/otlp/logs", json!(false));
+    plan.write();
+    let mut program = command();
+    program.args(["serve", "--config"]).arg(plan.file()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = program.spawn().unwrap();
+    testbed::ports::wait_for_unix(&plan.socket(), SOON).unwrap();
+    drop(child.stdout.take());
+    let endpoint = Endpoint::from_shared(format!("unix:{}", plan.socket().display())).unwrap();
+    // It may be gone before it answers.
+    let _ = AuthorizationClient::new(endpoint.connect_lazy()).check(Call::get("/nowhere").message()).await;
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("decision records can't be written: Broken pipe") && !said.contains("panicked"), "{said}");
 }

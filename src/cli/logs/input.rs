@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::live::Live;
-use crate::audit::HashKey;
+use crate::audit::{HashKey, clean};
 use crate::cli::exit::{Exit, fail};
 use crate::logs::name::shown;
 use crate::logs::{Decision, Filter, Found, Line, Lines, Wanted, is_checkpoint, moment};
@@ -199,7 +199,7 @@ fn lines(name: &str, input: impl Read, mut take: impl FnMut(Step<'_>) -> Result<
 }
 
 fn unreadable(name: &str, error: &io::Error) -> Stop {
-    Stop::Read(format!("can't read `{name}`: {error}"))
+    Stop::Read(format!("can't read `{}`: {error}", clean(name)))
 }
 
 fn open(file: &Path) -> io::Result<Box<dyn Read>> {
@@ -227,5 +227,5 @@ fn from_now(text: &str) -> Result<SystemTime, String> {
 fn hash_key(file: &Path) -> Result<HashKey, Stop> {
     let name = file.to_string_lossy();
     let secret = std::fs::read(file).map_err(|error| unreadable(&name, &error))?;
-    HashKey::new(&secret).map_err(|error| Stop::Read(format!("`{name}` is no key: {error}")))
+    HashKey::new(&secret).map_err(|error| Stop::Read(format!("`{}` is no key: {error}", clean(&name))))
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use humantime::format_rfc3339_seconds;
 
 use super::input::{Step, Stop, each, ended};
+use crate::audit::clean;
 use crate::cli::exit::{Exit, fail};
 use crate::logs::Keys;
 use crate::logs::verify::{Chain, Fault, Hash, Verifier};
@@ -52,8 +53,9 @@ pub(super) fn run(args: &Args) -> Exit {
 
 fn keys(files: &[PathBuf]) -> Result<Option<Keys>, String> {
     files.iter().try_fold(None, |keys: Option<Keys>, file| {
-        let pem = fs::read(file).map_err(|error| format!("can't read `{}`: {error}", file.display()))?;
-        let more = Keys::from_pem(&pem).map_err(|error| format!("`{}`: {error}", file.display()))?;
+        let pem =
+            fs::read(file).map_err(|error| format!("can't read `{}`: {error}", clean(&file.to_string_lossy())))?;
+        let more = Keys::from_pem(&pem).map_err(|error| format!("`{}`: {error}", clean(&file.to_string_lossy())))?;
         Ok(Some(match keys {
             Some(keys) => keys.and(more),
             None => more,

@@ -47,7 +47,7 @@ function drawn(record) {
   const gate = el("span", { class: `gate ${record.decision === "deny" ? "deny" : ""}` }, icon(end[1]), end[0]);
   const service = box(record.service ?? "unknown", "service", "service");
   service.prepend(gate);
-  service.lastChild.append(el("span", { class: "mono sent" }, word(record.operation_name ?? record.operation ?? `${record.method} ${record.path}`)));
+  service.lastChild.append(el("span", { class: "mono sent" }, word(record.operation_name ?? record.operation ?? `${record.method} ${record.path ?? "(path not written)"}`)));
   return el("figure", { class: "drawn" }, el("figcaption", { class: "unseen" }, "Who calls for whom, and what became of it"), el("ol", {}, boxes, service));
 }
 

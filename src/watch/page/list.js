@@ -25,7 +25,7 @@ export function who(record) {
 // What was called: by the service's own names, and as sent.
 function called(record) {
   const names = [record.service ?? "no service", record.operation_name ?? record.route ?? record.operation].filter(Boolean);
-  const sent = record.operation && record.protocol !== "http" ? record.operation : `${record.method} ${record.path}`;
+  const sent = record.operation && record.protocol !== "http" ? record.operation : `${record.method} ${record.path ?? "(path not written)"}`;
   return [
     el("span", { class: "names" }, names.flatMap((name, at) => [at > 0 ? el("span", { class: "quiet" }, " · ") : null, word(name)])),
     el("span", { class: "sent mono" }, word(sent)),

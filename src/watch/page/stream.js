@@ -22,17 +22,29 @@ export function follow({ decided, missed, turned }) {
     source.addEventListener("missed", ({ data }) => missed(Number(data)));
     source.addEventListener("decision", ({ data }) => {
       const record = read(data);
-      if (!record || known.has(record.decision_id)) return;
+      const seq = record ? record.seq : checkpoint(data);
+      if (seq === null || (record && known.has(record.decision_id)) || (!record && seq <= last)) return;
+      // A lower number is another process: what the one before wrote last can't be known.
+      if (lost && seq > last + 1) missed(seq - last - 1);
+      lost = false;
+      last = seq;
+      if (!record) return;
       known.add(record.decision_id);
       if (known.size > 4096) known.delete(known.values().next().value);
-      // A lower number is another process: what the one before wrote last can't be known.
-      if (lost && record.seq > last + 1) missed(record.seq - last - 1);
-      lost = false;
-      last = record.seq;
       decided(record);
     });
   };
   connect();
+}
+
+// The number of a line that says how far the log is signed, and is no decision.
+function checkpoint(data) {
+  try {
+    const line = JSON.parse(data);
+    return typeof line.checkpoint === "string" && Number.isInteger(line.seq) ? line.seq : null;
+  } catch {
+    return null;
+  }
 }
 
 // Calls `said` with what hopgate says of itself, and `silent` when it does not answer.
