@@ -29,6 +29,27 @@ async fn a_page_that_made_its_name_lead_here_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_others_holds_no_place() {
+    let (_gate, address) = watched();
+    let stream = "/hopgate.decision.v1.DecisionService/WatchDecisions";
+    for (request, status) in [
+        // As a browser asks for a page of evil.example, without being let to read the answer.
+        (format!("POST {stream} HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\ncontent-length: 5"), 415),
+        (format!("POST {stream} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5"), 415),
+        ("GET /decisions HTTP/1.1\r\nhost: localhost\r\norigin: https://evil.example".to_owned(), 403),
+        (
+            "GET /decisions HTTP/1.1\r\nhost: localhost\r\nsec-fetch-site: cross-site\r\nsec-fetch-mode: no-cors"
+                .to_owned(),
+            403,
+        ),
+        // A link to our page may be followed.
+        ("GET / HTTP/1.1\r\nhost: localhost\r\nsec-fetch-site: cross-site\r\nsec-fetch-mode: navigate".to_owned(), 200),
+    ] {
+        assert_eq!(head(address, &format!("{request}\r\n\r\n")).0, status, "{request}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_only_reads_and_tells_browsers_to_keep_it_to_themselves() {
     let (_gate, address) = watched();
     let local = [("host", b"localhost".as_slice())];
