@@ -94,7 +94,15 @@ pub async fn serve(
     let watch = watch.map(|listener| Watched::new(listener, feed, &parts)).transpose()?;
     let doors = Doors { check: Door::new(listener, &settings, &parts)?, admin, watch };
     let telemetry = telemetry.map(|telemetry| tokio::spawn(telemetry.run()));
-    tracing::info!(listen = ?process.listen, admin = %process.admin, revision = %settings.revision, "serving");
+    let otlp = process.otlp.as_ref().map(|otlp| otlp.endpoint.as_str());
+    tracing::info!(
+        listen = ?process.listen,
+        admin = %process.admin,
+        watch = process.watch.as_ref().map(tracing::field::debug),
+        otlp,
+        revision = %settings.revision,
+        "serving"
+    );
 
     let readiness = parts.readiness.clone();
     let (stop, _) = signal::channel(false);
