@@ -75,6 +75,10 @@ impl StateFile {
         let named = |why: String| io::Error::other(format!("state file `{}`: {why}", path.display()));
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
         let file = open.map_err(|error| named(error.to_string()))?;
+        // What is no file keeps nothing, or is waited for.
+        if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+            return Err(named("it is no regular file".to_owned()));
+        }
         file.try_lock().map_err(|error| match error {
             std::fs::TryLockError::WouldBlock => named("another process writes it".to_owned()),
             std::fs::TryLockError::Error(error) => named(error.to_string()),
@@ -157,6 +161,11 @@ mod tests {
             assert!(error.contains("move it away"), "{error}");
         }
         assert!(StateFile::open(dir.path(), None).is_err());
+        let device = StateFile::open(Path::new("/dev/null"), None).expect_err("no file").to_string();
+        assert!(device.ends_with("it is no regular file"), "{device}");
+        let pipe = dir.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+        assert!(StateFile::open(&pipe, None).is_err());
     }
 
     #[test]

@@ -69,6 +69,9 @@ pub(super) struct Hop {
 impl Drawing {
     /// The picture; `None` where no place is found for everything.
     pub(super) fn svg(&self) -> Option<String> {
+        if self.boxes.is_empty() {
+            return Some(Canvas::default().finish());
+        }
         // The layout holds itself to be right by assertions, one of which fails where points happen to coincide.
         [true, false].into_iter().find_map(|tidy| catch_unwind(|| self.laid_out(tidy)).ok())
     }
@@ -247,6 +250,12 @@ mod tests {
             boxes: names.iter().map(|name| (Kind::Caller, name.clone())).collect(),
             arrows: hops.into_iter().map(hop).collect(),
         }
+    }
+
+    #[test]
+    fn nobody_is_an_empty_picture() {
+        let svg = drawing(&[], []).svg().expect("a picture");
+        assert!(svg.ends_with("</defs>\n</svg>\n"), "{svg}");
     }
 
     proptest! {

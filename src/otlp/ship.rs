@@ -121,8 +121,8 @@ impl<S: Signal> Shipper<S> {
     fn lost(&mut self, why: OtlpDropped, items: u64, status: &Status) {
         self.metrics.otlp_dropped(S::NAME, why, items);
         if std::mem::replace(&mut self.taken, false) {
-            let (code, message) = (format!("{:?}", status.code()), clean(status.message()));
-            tracing::warn!(signal = S::NAME.name(), %code, %message, "the collector takes no telemetry; it is dropped and counted until it does");
+            let (code, why) = (format!("{:?}", status.code()), clean(status.message()));
+            tracing::warn!(signal = S::NAME.name(), %code, %why, "the collector takes no telemetry; it is dropped and counted until it does");
         }
     }
 }

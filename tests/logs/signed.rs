@@ -206,6 +206,17 @@ async fn a_decision_that_is_in_no_chain_shows() {
             "{change}"
         );
     }
+    // Values that one reader passes over and another stumbles on.
+    let odd = ["1e999", &("[".repeat(200) + &"]".repeat(200)), "\"\\ud800\""];
+    for value in odd {
+        let (before, _) = lines[0].split_once(",\"seq\":").unwrap();
+        let line = format!("{before},\"z\":{value}}}");
+        let (_, shown, _) = logs(&["--json"], &line);
+        assert_eq!(shown.lines().count(), 1, "{value} is shown");
+        let mut with = lines.clone();
+        with.insert(1, line);
+        assert!(signing.fault(&with).contains("in no chain"), "{value}");
+    }
     // What others write to the same log may be there.
     let mut with = lines.clone();
     with.insert(1, json!({ "level": "INFO", "message": "serving", "seq": 1 }).to_string());

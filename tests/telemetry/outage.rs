@@ -33,6 +33,8 @@ async fn nobody_there_is_counted_and_said_once() {
     gate.until_metric(&dropped("unreachable"), 4.0).await;
     let said = gate.service.stderr().unwrap();
     assert_eq!(said.matches("the collector takes no telemetry").count(), 1, "{said}");
+    let line = said.lines().find(|line| line.contains("the collector takes no telemetry")).unwrap();
+    assert_eq!(line.matches("\"message\":").count(), 1, "{line}");
     assert_eq!(gate.service.lines().len(), 4, "the records are on stdout");
 }
 
