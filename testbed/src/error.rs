@@ -1,4 +1,5 @@
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub enum Error {
         /// What was seen instead, for whoever reads the test's output.
         last: String,
     },
+    #[error("none of the ports {} to {} is free", .0.start(), .0.end())]
+    NoPort(RangeInclusive<u16>),
     #[error("Envoy's admin answered {path} with {found}")]
     Admin { path: String, found: String },
     #[error("cannot read /proc of {name}: {source}")]

@@ -1,34 +1,70 @@
-//! Ports from the operating system, and waiting for what listens on them.
+//! Ports for programs that must be told theirs beforehand, and waiting for what listens on them.
 //!
-//! Envoy needs none of this: it binds port 0 itself and tells what it got. This is for programs that must be told
-//! their port beforehand.
+//! Envoy needs none of this: it binds port 0 itself and tells what it got.
 
-use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::unix::net::UnixStream;
+use std::ops::RangeInclusive;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{self as unix, UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use std::{fs, io, process};
 
 use crate::{Error, wait};
 
-static GIVEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
+const GIVEN: RangeInclusive<u16> = 20_000..=32_767;
 
-/// A loopback address nobody listens on, and that this process has not been given before.
+/// One for each port this process was given, until it ends.
+static CLAIMS: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
+
+/// A loopback address nobody listens on, given to no other process of the testbed while this one runs.
 ///
-/// Another process may take the port first; whoever binds it should be ready to ask again.
+/// Wherever the kernel's settings allow it, the port is not one of those that the kernel gives to outgoing connections
+/// and to whoever binds port 0. Between being told its port and binding it a program takes long enough for one of those
+/// to get in before it.
 ///
 /// # Errors
-/// When the operating system has no port to give.
+/// When no port is free, or none can be claimed.
 pub fn free() -> Result<SocketAddr, Error> {
-    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
-    loop {
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .and_then(|listener| listener.local_addr())
-            .map_err(Error::io("ask for a free port"))?;
-        if given.insert(address.port()) {
-            return Ok(address);
+    let kernels = kernels_own();
+    let mut claims = CLAIMS.lock().unwrap_or_else(PoisonError::into_inner);
+    let (others, own): (Vec<u16>, Vec<u16>) = from_somewhere().partition(|port| !kernels.contains(port));
+    for port in others.into_iter().chain(own) {
+        let Some(claim) = claim(port)? else { continue };
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            claims.push(claim);
+            return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         }
+    }
+    Err(Error::NoPort(GIVEN))
+}
+
+/// Each port once. Processes start at different ones, so that they seldom want the same.
+fn from_somewhere() -> impl Iterator<Item = u16> {
+    let ports = GIVEN.count();
+    let start = usize::try_from(process::id()).ok().and_then(|id| id.wrapping_mul(97).checked_rem(ports));
+    GIVEN.cycle().skip(start.unwrap_or_default()).take(ports)
+}
+
+/// A socket in the abstract namespace, which like the port itself belongs to one process at a time, to the network
+/// namespace and to no folder; or nothing where another has it.
+fn claim(port: u16) -> Result<Option<UnixListener>, Error> {
+    let address = unix::SocketAddr::from_abstract_name(format!("hopgate-testbed-port-{port}"));
+    match address.and_then(|address| UnixListener::bind_addr(&address)) {
+        Ok(claim) => Ok(Some(claim)),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(None),
+        Err(error) => Err(Error::io(format!("claim port {port}"))(error)),
+    }
+}
+
+/// The ports that the kernel picks from (`net.ipv4.ip_local_port_range`), or its default.
+fn kernels_own() -> RangeInclusive<u16> {
+    let told = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let mut bounds = told.split_whitespace().map_while(|bound| bound.parse().ok());
+    match (bounds.next(), bounds.next()) {
+        (Some(first), Some(last)) => first..=last,
+        _ => 32_768..=60_999,
     }
 }
 
@@ -54,7 +90,7 @@ pub fn wait_for_unix(path: &Path, within: Duration) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::net::UnixListener;
+    use std::collections::HashSet;
     use std::thread;
 
     use super::*;
@@ -64,6 +100,8 @@ mod tests {
     fn a_port_is_given_once() {
         let ports: HashSet<u16> = (0..64).map(|_| free().expect("a free port").port()).collect();
         assert_eq!(ports.len(), 64);
+        let kernels = kernels_own();
+        assert!(ports.iter().all(|port| !kernels.contains(port)), "{ports:?}");
     }
 
     #[test]
