@@ -110,7 +110,7 @@ impl KillSwitch {
             Err(faults) if self.refused.as_ref() == Some(&faults) => {}
             Err(faults) => {
                 for fault in &faults {
-                    tracing::error!(file = %file.display(), %fault, "the changed revocation list is refused; the last good one stays");
+                    tracing::error!(file = %file.display(), line = fault.line, %fault, "the changed revocation list is refused; the last good one stays");
                 }
                 self.metrics.revocations(in_force.len(), false);
                 self.refused = Some(faults);

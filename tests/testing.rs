@@ -16,6 +16,7 @@ mod testing {
     mod bypasses;
     mod cases;
     mod faults;
+    mod parity;
     mod results;
     mod shipped;
     mod stage;

@@ -44,9 +44,9 @@ pub(super) fn run(args: &Args) -> Exit {
     }
 }
 
-/// One line a fault, on stderr: file, kind, path in the file, what is wrong.
+/// One line a fault, on stderr: file and line, kind, path in the file, what is wrong.
 pub(super) fn report(file: &Path, kind: &str, faults: &[Fault]) {
     for fault in faults {
-        eprintln!("{}: {kind}: {fault}", file.display());
+        eprintln!("{}", fault.told(file, kind));
     }
 }

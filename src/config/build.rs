@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::faults::Faults;
+use super::faults::{Faults, close_to};
 use super::files::Files;
 use super::revocations::RevocationSettings;
 use super::settings::{Listen, ProcessSettings, Settings, Upstream};
@@ -205,7 +205,8 @@ impl<'a> AgentNames<'a> {
     pub(super) fn resolve(&self, id: &str, path: impl std::fmt::Display, faults: &mut Faults) -> Option<AgentIndex> {
         let found = self.by_id.get(id).copied();
         if found.is_none() {
-            faults.add(path, format_args!("`{id}` is none of `agents`"));
+            let known: Vec<&str> = self.agents.iter().map(|(_, agent)| agent.id.as_ref()).collect();
+            faults.add(path, format_args!("`{id}` is none of `agents`{}", close_to(id, &known)));
         }
         found
     }

@@ -1,6 +1,9 @@
 //! What is wrong with a configuration: every fault of a file at once, each with its path in it.
 
 use std::fmt;
+use std::path::Path;
+
+use crate::audit::clean;
 
 /// One fault: where in the file, and what was found and expected there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,6 +11,36 @@ pub struct Fault {
     /// Such as `services[0].routes[2].match.path`; empty for the file as a whole.
     pub path: String,
     pub message: String,
+    /// From 1, where the file could be read as YAML.
+    pub line: Option<u64>,
+}
+
+impl Fault {
+    pub(crate) fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into(), line: None }
+    }
+
+    /// `FILE:LINE: kind: path: message`
+    pub(crate) fn told<'a>(&'a self, file: &'a Path, kind: &'a str) -> impl fmt::Display + 'a {
+        Told { fault: self, file, kind }
+    }
+}
+
+struct Told<'a> {
+    fault: &'a Fault,
+    file: &'a Path,
+    kind: &'a str,
+}
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.file.display())?;
+        if let Some(line) = self.fault.line {
+            write!(f, "{line}:")?;
+        }
+        // The file may be a stranger's: what it says must not act on the terminal that it is told on.
+        write!(f, " {}: {}", self.kind, clean(&self.fault.to_string()))
+    }
 }
 
 impl fmt::Display for Fault {
@@ -22,7 +55,7 @@ pub(super) struct Faults(Vec<Fault>);
 
 impl Faults {
     pub(super) fn add(&mut self, path: impl fmt::Display, message: impl fmt::Display) {
-        self.0.push(Fault { path: path.to_string(), message: message.to_string() });
+        self.0.push(Fault::new(path.to_string(), message.to_string()));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -32,6 +65,12 @@ impl Faults {
     pub(super) fn into_vec(self) -> Vec<Fault> {
         self.0
     }
+}
+
+/// The closest of `names` to `word`, as a question to go behind a message.
+pub(crate) fn close_to(word: &str, names: &[&str]) -> String {
+    let closest = similar::get_close_matches(word, names, 1, 0.6);
+    closest.first().map_or(String::new(), |name| format!("; is it `{name}`?"))
 }
 
 /// `/services/0/routes` (RFC 6901) as `services[0].routes`.

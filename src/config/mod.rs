@@ -11,6 +11,7 @@ mod enforcement;
 mod faults;
 mod files;
 mod issuers;
+mod lines;
 mod listen;
 mod otlp;
 mod parse;
@@ -30,7 +31,9 @@ pub mod written;
 use std::path::Path;
 
 pub use faults::Fault;
+pub(crate) use faults::close_to;
 pub(crate) use issuers::{is_safe, next_generation};
+pub(crate) use lines::{Lines, placed};
 pub use parse::schema;
 pub(crate) use parse::{document as yaml_document, faults_in as yaml_faults, parse as parse_yaml};
 pub use revocations::{RevocationSettings, load_revocations};
@@ -69,11 +72,15 @@ pub fn load_again(file: &Path) -> Result<Settings, Vec<Fault>> {
 /// As [`load`], but for what is wrong with policies.
 pub fn policy_schema(file: &Path) -> Result<String, Vec<Fault>> {
     let (text, mut files) = open(file)?;
-    let mut config: written::Config = parse::parse(&text)?;
+    schema_of_policies(&text, &mut files).map_err(|faults| placed(&text, faults))
+}
+
+fn schema_of_policies(text: &str, files: &mut Files<'_>) -> Result<String, Vec<Fault>> {
+    let mut config: written::Config = parse::parse(text)?;
     let claims = policies::claims(&config);
     config.policy = None;
     let (mut faults, mut warnings) = (Faults::default(), Faults::default());
-    let settings = build::build(&config, &mut files, &mut faults, &mut warnings);
+    let settings = build::build(&config, files, &mut faults, &mut warnings);
     let text = settings.map(|settings| PolicySchema::of(&settings.services, &claims).to_cedar());
     match text {
         Some(Ok(text)) if faults.is_empty() => Ok(text),
@@ -117,7 +124,15 @@ enum Certificates {
     AreApart,
 }
 
-fn read(text: &str, mut files: Files<'_>, certificates: Certificates) -> Result<Settings, Vec<Fault>> {
+fn read(text: &str, files: Files<'_>, certificates: Certificates) -> Result<Settings, Vec<Fault>> {
+    let mut settings = without_lines(text, files, certificates).map_err(|faults| placed(text, faults))?;
+    if !settings.warnings.is_empty() {
+        Lines::of(text).place(&mut settings.warnings);
+    }
+    Ok(settings)
+}
+
+fn without_lines(text: &str, mut files: Files<'_>, certificates: Certificates) -> Result<Settings, Vec<Fault>> {
     let config: written::Config = parse::parse(text)?;
     let (mut faults, mut warnings) = (Faults::default(), Faults::default());
     let settings = build::build(&config, &mut files, &mut faults, &mut warnings);

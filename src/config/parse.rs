@@ -9,7 +9,8 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::faults::{Fault, Faults, dotted};
+use super::faults::{Fault, Faults, close_to, dotted};
+use super::lines::UNKNOWN_FIELD;
 use super::written::Config;
 
 /// The JSON Schema of the configuration file.
@@ -32,7 +33,7 @@ pub(crate) fn parse<T: DeserializeOwned + JsonSchema>(text: &str) -> Result<T, V
         return Err(faults);
     }
     // What a schema can't say (such as a number too large for its unit) is left to the types.
-    serde_json::from_value(document).map_err(|error| vec![Fault { path: String::new(), message: error.to_string() }])
+    serde_json::from_value(document).map_err(|error| vec![Fault::new("", error.to_string())])
 }
 
 /// Reads `text` as a plain value.
@@ -42,7 +43,7 @@ pub(crate) fn parse<T: DeserializeOwned + JsonSchema>(text: &str) -> Result<T, V
 pub(crate) fn document(text: &str) -> Result<Value, Vec<Fault>> {
     let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
     serde_saphyr::from_str_with_options(text, options)
-        .map_err(|error| vec![Fault { path: String::new(), message: format!("not YAML that can be read: {error}") }])
+        .map_err(|error| vec![Fault::new("", format!("not YAML that can be read: {error}"))])
 }
 
 /// Where `document` is no `T`, by its schema.
@@ -53,8 +54,9 @@ pub(crate) fn faults_in<T: JsonSchema>(document: &Value) -> Vec<Fault> {
 }
 
 fn hold<T: JsonSchema>(document: &Value, faults: &mut Faults) {
-    match jsonschema::validator_for(&schema_for!(T).to_value()) {
-        Ok(validator) => validator.iter_errors(document).for_each(|error| report(&error, faults)),
+    let schema = schema_for!(T).to_value();
+    match jsonschema::validator_for(&schema) {
+        Ok(validator) => validator.iter_errors(document).for_each(|error| report(&error, &schema, faults)),
         Err(error) => faults.add("", format_args!("the schema itself can't be used: {error}")),
     }
 }
@@ -79,12 +81,13 @@ fn refuse_nulls(value: &Value, pointer: &mut String, faults: &mut Faults) {
     }
 }
 
-fn report(error: &ValidationError<'_>, faults: &mut Faults) {
+fn report(error: &ValidationError<'_>, schema: &Value, faults: &mut Faults) {
     let path = dotted(error.instance_path().as_str());
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
+            let known = fields_around(error, schema);
             for name in unexpected {
-                faults.add(&path, format_args!("unknown field `{name}`"));
+                faults.add(&path, format_args!("{UNKNOWN_FIELD}{name}`{}", close_to(name, &known)));
             }
         }
         ValidationErrorKind::Required { property } => {
@@ -111,11 +114,19 @@ fn report(error: &ValidationError<'_>, faults: &mut Faults) {
         }
         // An optional object: the branch that is not null tells what is wrong.
         ValidationErrorKind::AnyOf { context } => {
-            context.first().into_iter().flatten().for_each(|inner| report(inner, faults));
+            context.first().into_iter().flatten().for_each(|inner| report(inner, schema, faults));
         }
         // The bounds of numbers; jsonschema's words name the value and the limit.
         _ => faults.add(path, error),
     }
+}
+
+/// The names of the fields that may stand where one does that may not.
+fn fields_around<'a>(error: &ValidationError<'_>, schema: &'a Value) -> Vec<&'a str> {
+    let keyword = error.schema_path().as_str();
+    let object = keyword.rsplit_once('/').and_then(|(object, _)| schema.pointer(object));
+    let fields = object.and_then(|object| object.get("properties")?.as_object());
+    fields.into_iter().flatten().map(|(name, _)| name.as_str()).collect()
 }
 
 /// `value` as the operator wrote it, short.

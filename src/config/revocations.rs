@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::faults::{Fault, Faults};
 use super::files::read_bounded;
+use super::lines::placed;
 use super::parse::parse;
 use crate::authz::{Revocation, Revocations, UnixTime};
 
@@ -62,23 +63,24 @@ struct Entry {
 /// # Errors
 /// Every fault found in it.
 pub fn load_revocations(file: &Path) -> Result<Revocations, Vec<Fault>> {
-    let fault = |message: String| vec![Fault { path: String::new(), message }];
+    let fault = |message: String| vec![Fault::new("", message)];
     let bytes = read_bounded(file).map_err(|error| fault(format!("can't read `{}`: {error}", file.display())))?;
     let text = std::str::from_utf8(&bytes).map_err(|_| fault("not UTF-8".to_owned()))?;
+    let entries = entries(text).map_err(|faults| placed(text, faults))?;
+    let digest = digest::digest(&digest::SHA256, &bytes);
+    Ok(Revocations::new(crate::audit::hex(digest.as_ref().get(..6).unwrap_or_default()).into(), entries))
+}
+
+fn entries(text: &str) -> Result<Vec<Revocation>, Vec<Fault>> {
     let written: Written = parse(text)?;
     let mut faults = Faults::default();
-    let entries: Vec<_> = written
+    let entries = written
         .revoked
         .iter()
         .enumerate()
         .map(|(at, entry)| one(entry, &format!("revoked[{at}]"), &mut faults))
         .collect();
-    let faults = faults.into_vec();
-    if !faults.is_empty() {
-        return Err(faults);
-    }
-    let digest = digest::digest(&digest::SHA256, &bytes);
-    Ok(Revocations::new(crate::audit::hex(digest.as_ref().get(..6).unwrap_or_default()).into(), entries))
+    if faults.is_empty() { Ok(entries) } else { Err(faults.into_vec()) }
 }
 
 fn one(entry: &Entry, path: &str, faults: &mut Faults) -> Revocation {

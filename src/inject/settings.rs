@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::config::{Fault, parse_yaml};
+use crate::config::{Fault, parse_yaml, placed};
 
 /// What containers are made of, and with what.
 #[derive(Clone, Debug)]
@@ -108,10 +108,15 @@ impl Amount {
 /// # Errors
 /// Every fault found.
 pub fn load(file: &Path) -> Result<Settings, Vec<Fault>> {
-    let fault = |path: &str, message: String| vec![Fault { path: path.to_owned(), message }];
-    let text = std::fs::read_to_string(file).map_err(|error| fault("", format!("can't be read: {error}")))?;
-    let written: Written = parse_yaml(&text)?;
-    let certificate = written.certificate.map(volume).transpose().map_err(|why| fault("certificate", why))?;
+    let text = std::fs::read_to_string(file);
+    let text = text.map_err(|error| vec![Fault::new("", format!("can't be read: {error}"))])?;
+    read(&text).map_err(|faults| placed(&text, faults))
+}
+
+fn read(text: &str) -> Result<Settings, Vec<Fault>> {
+    let written: Written = parse_yaml(text)?;
+    let certificate = written.certificate.map(volume).transpose();
+    let certificate = certificate.map_err(|why| vec![Fault::new("certificate", why)])?;
     let WrittenHopgate { image, image_pull_policy, resources } = written.hopgate;
     let hopgate = Image::new(image, image_pull_policy, resources);
     let WrittenEnvoy { image, image_pull_policy, resources, concurrency } = written.envoy;

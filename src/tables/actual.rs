@@ -27,7 +27,9 @@ impl<'a> Actual<'a> {
             ("upstream", Answer::ToService { set, .. }) => named(set, expected),
             ("removed", Answer::ToService { removed, .. }) => {
                 let wanted = expected.as_array().into_iter().flatten();
-                let there = |name: &&Value| removed.iter().any(|removed| name.as_str() == Some(removed));
+                let is =
+                    |name: &Value, removed: &str| name.as_str().is_some_and(|name| name.eq_ignore_ascii_case(removed));
+                let there = |name: &&Value| removed.iter().any(|removed| is(name, removed));
                 Value::Array(wanted.filter(there).cloned().collect())
             }
             ("challenge", Answer::ToCaller { headers, .. }) => challenge(headers, expected),

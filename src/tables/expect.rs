@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::actual;
 use crate::audit::Decided;
 use crate::authz::{Check, Reason};
+use crate::config::close_to;
 use crate::offline::Ruling;
 
 /// What is said of a call beside the fields of its record.
@@ -155,6 +156,7 @@ fn fault_of(name: &str, value: &Value, fields: &BTreeSet<String>) -> Option<Stri
         "would_deny" | "passed" | "not_asked" | "removed" if !value.is_array() => {
             Some(format!("found {value}, expected a list"))
         }
+        "removed" if value.as_array().is_some_and(Vec::is_empty) => Some("names no header".to_owned()),
         "status" if !value.is_u64() => Some(format!("found {value}, expected an HTTP status")),
         "headers" | "challenge" | "upstream" if !value.is_object() => {
             Some("expected names with their values".to_owned())
@@ -175,10 +177,4 @@ fn unknown_reason(code: &str) -> Option<String> {
 fn unknown_check(name: &str) -> Option<String> {
     let names = Check::ALL.map(Check::name);
     (!names.contains(&name)).then(|| format!("no check is called `{name}`{}", close_to(name, &names)))
-}
-
-/// The closest of `names`, as a question.
-fn close_to(word: &str, names: &[&str]) -> String {
-    let closest = similar::get_close_matches(word, names, 1, 0.6);
-    closest.first().map_or(String::new(), |name| format!("; is it `{name}`?"))
 }

@@ -44,13 +44,18 @@ impl Keyring {
 
     /// The key set that stands for `issuer`'s: its first algorithm's key, and all that were made in its name.
     pub(super) fn set_of(&self, issuer: &Issuer) -> Result<KeySet, String> {
+        let keys = self.jwks_of(issuer)?;
+        KeySet::parse(keys.to_string().as_bytes(), &issuer.algorithms).map_err(|error| error.to_string())
+    }
+
+    /// Its public halves as a JWK Set.
+    pub(super) fn jwks_of(&self, issuer: &Issuer) -> Result<Value, String> {
         let first = issuer.algorithms.first().ok_or_else(|| "an issuer without algorithms".to_owned())?;
         let owner = Owner::Issuer(issuer.name.as_ref().to_owned());
         self.key(&owner, (*first).into()).map_err(|error| error.to_string())?;
         let keys = self.keys.borrow();
         let own: Vec<&Value> = keys.iter().filter(|((of, _), _)| *of == owner).map(|(_, key)| key.jwk()).collect();
-        KeySet::parse(json!({ "keys": own }).to_string().as_bytes(), &issuer.algorithms)
-            .map_err(|error| error.to_string())
+        Ok(json!({ "keys": own }))
     }
 
     pub(super) fn count(&self) -> usize {

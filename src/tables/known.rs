@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::instant;
 use super::written::{Case, Request, Token};
-use crate::authz::Algorithm;
-use crate::config::Settings;
+use crate::authz::{Algorithm, Reason};
+use crate::config::{Settings, close_to};
 
 /// Where in the case, and what.
 type Found = Vec<(String, String)>;
@@ -13,6 +13,7 @@ type Found = Vec<(String, String)>;
 pub(super) fn faults(case: &Case, settings: &Settings) -> Found {
     let mut found = Found::new();
     of_request(&case.request, settings, &mut found);
+    of_service(case, settings, &mut found);
     if let Some(token) = &case.token {
         of_token(token, settings, &mut found);
     }
@@ -36,8 +37,21 @@ fn of_request(request: &Request, settings: &Settings, found: &mut Found) {
         && !peer.contains("://")
         && spiffe_of(peer, settings).is_none()
     {
-        let message = format!("`{peer}` is none of `agents` with a SPIFFE id, and no SPIFFE id itself");
+        let known: Vec<&str> = settings.agents.iter().map(|(_, agent)| agent.id.as_ref()).collect();
+        let guess = close_to(peer, &known);
+        let message = format!("`{peer}` is none of `agents` with a SPIFFE id, and no SPIFFE id itself{guess}");
         found.push(("request.peer".to_owned(), message));
+    }
+}
+
+/// A service that is not configured, unless that is what the case is about.
+fn of_service(case: &Case, settings: &Settings, found: &mut Found) {
+    let Some(name) = &case.request.service else { return };
+    let known: Vec<&str> = settings.services.iter().map(|service| service.name.as_ref()).collect();
+    let expected = case.expect.0.get("reason").unwrap_or(&case.expect.0).as_str();
+    if !known.contains(&name.as_str()) && expected != Some(Reason::ServiceUnknown.code()) {
+        let message = format!("`{name}` is none of `services`{}", close_to(name, &known));
+        found.push(("request.service".to_owned(), message));
     }
 }
 

@@ -14,7 +14,6 @@ mod fault;
 mod instant;
 mod keys;
 mod known;
-mod lines;
 mod read;
 mod request;
 mod run;

@@ -10,9 +10,8 @@ use super::case::Case;
 use super::expect::Expected;
 use super::fault::TableFault;
 use super::known;
-use super::lines::Lines;
 use super::written::{self, Expectation};
-use crate::config::{Fault, Settings, yaml_document, yaml_faults};
+use crate::config::{Fault, Lines, Settings, yaml_document, yaml_faults};
 
 /// The parts of a case that `defaults` may give.
 const PARTS: [&str; 3] = ["request", "token", "proof"];
@@ -32,14 +31,15 @@ pub(super) fn read(
     fields: &BTreeSet<String>,
     now: SystemTime,
 ) -> Result<Vec<Case>, Vec<TableFault>> {
-    let alone = |message: String| vec![TableFault::of(file, &Lines::default(), fault("", message))];
+    let in_file = |faults: Vec<Fault>| faults.into_iter().map(|fault| TableFault { file: file.to_owned(), fault });
+    let alone = |message: String| in_file(vec![Fault::new("", message)]).collect::<Vec<_>>();
     let bytes = std::fs::read(file).map_err(|error| alone(format!("can't be read: {error}")))?;
     let text = String::from_utf8(bytes).map_err(|_| alone("not UTF-8".to_owned()))?;
     let lines = Lines::of(&text);
-    let with_lines = |faults: Vec<Fault>| {
-        let mut faults: Vec<_> = faults.into_iter().map(|fault| TableFault::of(file, &lines, fault)).collect();
+    let with_lines = |mut faults: Vec<Fault>| {
+        lines.place(&mut faults);
         faults.sort_by_key(|fault| fault.line);
-        faults
+        in_file(faults).collect::<Vec<_>>()
     };
     let table = structure(&text).map_err(with_lines)?;
 
@@ -50,26 +50,26 @@ pub(super) fn read(
     for (index, written) in table.cases.into_iter().enumerate() {
         let path = format!("cases[{index}]");
         if !names.insert(written.name.clone()) {
-            faults.push(fault(&format!("{path}.name"), format!("another case is called `{}`, too", written.name)));
+            faults.push(Fault::new(format!("{path}.name"), format!("another case is called `{}`, too", written.name)));
         }
         let at = instant_of(written.at.as_deref(), at, &format!("{path}.at"), &mut faults);
         let expected = |name: &str, expectation: &Expectation, faults: &mut Vec<Fault>| {
             Expected::read(&expectation.0, fields).map_err(|found| {
                 faults.extend(found.into_iter().map(|(inner, message)| {
                     let dot = if inner.is_empty() { "" } else { "." };
-                    fault(&format!("{path}.{name}{dot}{inner}"), message)
+                    Fault::new(format!("{path}.{name}{dot}{inner}"), message)
                 }));
             })
         };
         let expect = expected("expect", &written.expect, &mut faults);
         let then = written.then.as_ref().map(|then| expected("then", then, &mut faults)).transpose();
         if written.times.is_some() && written.then.is_none() {
-            faults.push(fault(&format!("{path}.times"), "is about `then`, which is not there".to_owned()));
+            faults.push(Fault::new(format!("{path}.times"), "is about `then`, which is not there".to_owned()));
         }
         faults.extend(
             known::faults(&written, settings)
                 .into_iter()
-                .map(|(inner, message)| fault(&format!("{path}.{inner}"), message)),
+                .map(|(inner, message)| Fault::new(format!("{path}.{inner}"), message)),
         );
         if let (Ok(expect), Ok(then)) = (expect, then) {
             cases.push(Case {
@@ -93,7 +93,7 @@ fn instant_of(written: Option<&str>, otherwise: SystemTime, path: &str, faults: 
         None => otherwise,
         Some(Ok(at)) => at,
         Some(Err(error)) => {
-            faults.push(fault(path, format!("expected a time such as `2026-11-24T12:00:00Z`: {error}")));
+            faults.push(Fault::new(path, format!("expected a time such as `2026-11-24T12:00:00Z`: {error}")));
             otherwise
         }
     }
@@ -120,7 +120,7 @@ fn structure(text: &str) -> Result<written::Table, Vec<Fault>> {
         }
     }
     // What a schema can't say is left to the types.
-    serde_json::from_value(document).map_err(|error| vec![fault("", error.to_string())])
+    serde_json::from_value(document).map_err(|error| vec![Fault::new("", error.to_string())])
 }
 
 /// `own` over `default`: field by field, and in a mapping such as `claims` name by name; no deeper, since an `act` is
@@ -145,7 +145,7 @@ fn laid_over(default: &Value, own: Option<Value>) -> Value {
 /// A field without a value is one whose value was forgotten.
 fn refuse_nulls(value: &Value, path: &str, faults: &mut Vec<Fault>) {
     match value {
-        Value::Null => faults.push(fault(path, "found nothing: write a value, or remove the field".to_owned())),
+        Value::Null => faults.push(Fault::new(path, "found nothing: write a value, or remove the field".to_owned())),
         Value::Array(items) => {
             for (at, item) in items.iter().enumerate() {
                 refuse_nulls(item, &format!("{path}[{at}]"), faults);
@@ -161,8 +161,4 @@ fn refuse_nulls(value: &Value, path: &str, faults: &mut Vec<Fault>) {
         }
         Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
-}
-
-fn fault(path: &str, message: String) -> Fault {
-    Fault { path: path.to_owned(), message }
 }

@@ -166,8 +166,20 @@ impl<'a> Bench<'a> {
         self.settings.issuers.iter().map(|configured| &configured.issuer)
     }
 
-    /// The call of `case`, signed now.
-    pub(super) fn call(&self, case: &Case, folder: &Path) -> Result<Call, String> {
+    /// The keys that stand for those of the issuer called `name`, as a JWK Set (RFC 7517 section 5).
+    ///
+    /// # Errors
+    /// A key can't be made.
+    pub fn jwks(&self, name: &str) -> Result<serde_json::Value, String> {
+        let issuer = self.issuers().find(|issuer| issuer.name.as_ref() == name);
+        self.keyring.jwks_of(issuer.ok_or_else(|| format!("`{name}` is none of `issuers`"))?)
+    }
+
+    /// The call of `case`, signed now. Files it names are relative to `folder`.
+    ///
+    /// # Errors
+    /// A file can't be read, or something can't be signed.
+    pub fn call(&self, case: &Case, folder: &Path) -> Result<Call, String> {
         let peer = case.request.peer.as_deref().unwrap_or_default();
         let spiffe = super::known::spiffe_of(peer, self.settings).unwrap_or(peer);
         let made = |name: &str| {
@@ -191,7 +203,11 @@ impl<'a> Bench<'a> {
         Ok(call)
     }
 
-    pub(super) fn decide(&self, call: &Call, store: &MemoryStore, at: SystemTime) -> Result<Ruling, String> {
+    /// What is decided on `call`; what may be used once is claimed on `store`.
+    ///
+    /// # Errors
+    /// The record can't be written as JSON.
+    pub fn decide(&self, call: &Call, store: &MemoryStore, at: SystemTime) -> Result<Ruling, String> {
         let message = call.clone().message();
         offline::decide(&self.live.load(), &decode(&message), store, at).map_err(|error| error.to_string())
     }

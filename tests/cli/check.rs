@@ -51,7 +51,7 @@ fn every_structural_fault_is_reported_at_once_with_its_path() {
     let (code, out, err) = check(&config);
     assert_eq!((code, out.as_str()), (FAULTS, ""));
     for path in [
-        "unknown field `lisen`",
+        "unknown field `lisen`; is it `listen`?",
         "listen: found nothing",
         "socket_mode: ",
         "issuers[0].algorithms[0]: found `HS256`",
@@ -61,7 +61,7 @@ fn every_structural_fault_is_reported_at_once_with_its_path() {
         "agents[1].scopes: found `invoices:read`",
         "services[0].delegation.max_depth: ",
         "services[0].delegation.bind_caller: ",
-        "services[0].routes[0].match: unknown field `methd`",
+        "services[0].routes[0].match: unknown field `methd`; is it `method`?",
         "services[0].routes[1].single_use: found `yes`",
         "services[0].routes[2]: unknown field `policy`",
         "replay.store: found `disk`",
@@ -71,7 +71,10 @@ fn every_structural_fault_is_reported_at_once_with_its_path() {
     ] {
         assert!(err.lines().any(|line| line.contains(path)), "{path} is not in\n{err}");
     }
-    assert!(err.lines().all(|line| line.contains("hopgate.yaml: fault: ")), "{err}");
+    for line in err.lines() {
+        let place = line.split_once(": fault: ").and_then(|(place, _)| place.rsplit_once("hopgate.yaml:"));
+        assert!(place.is_some_and(|(_, number)| number.parse::<u64>().is_ok()), "{line}");
+    }
     assert!(err.lines().any(|line| line.contains("enforcement") && line.contains("token")), "{err}");
     assert!(err.lines().any(|line| line.contains("enforcement") && line.contains("off")), "{err}");
 }

@@ -72,6 +72,12 @@ cases:
     then: { status: 200 }
   - name: five
     expect: { decision: perhaps }
+  - name: six
+    request: { service: invoicse }
+    expect: { decision: allow, removed: [] }
+  - name: seven
+    request: { service: nobody }
+    expect: service_unknown
 ",
     );
     insta::assert_snapshot!(said.err);

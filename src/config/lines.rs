@@ -6,13 +6,24 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
+use super::faults::Fault;
+
+/// How the message of a fault begins that is about a field nobody knows; its name and a backtick follow.
+pub(super) const UNKNOWN_FIELD: &str = "unknown field `";
+
+/// `faults` of `text`, each with its line.
+pub(crate) fn placed(text: &str, mut faults: Vec<Fault>) -> Vec<Fault> {
+    Lines::of(text).place(&mut faults);
+    faults
+}
+
 /// The line of each value, by its path as faults write it: `cases[2].expect.reason`.
 #[derive(Debug, Default)]
-pub(super) struct Lines(HashMap<String, u64>);
+pub(crate) struct Lines(HashMap<String, u64>);
 
 impl Lines {
     /// Nothing where `text` is no YAML: that fault tells its own line.
-    pub(super) fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         let mut lines = Self::default();
         if let Ok(node) = serde_saphyr::from_str::<Spanned<Node>>(text) {
             lines.add(String::new(), &node);
@@ -21,13 +32,24 @@ impl Lines {
     }
 
     /// The line of what stands at `path`, or of the closest thing around it.
-    pub(super) fn at(&self, path: &str) -> Option<u64> {
+    pub(crate) fn at(&self, path: &str) -> Option<u64> {
         let mut path = path;
         loop {
             if let Some(line) = self.0.get(path) {
                 return Some(*line);
             }
             path = path.rfind(['.', '[']).and_then(|end| path.get(..end))?;
+        }
+    }
+
+    /// Says of each fault where it is.
+    pub(crate) fn place(&self, faults: &mut [Fault]) {
+        for fault in faults {
+            // An unknown field stands inside of what does not know it.
+            let inner = fault.message.strip_prefix(UNKNOWN_FIELD).and_then(|rest| rest.split('`').next());
+            let dot = if fault.path.is_empty() { "" } else { "." };
+            let inner = inner.map(|name| format!("{}{dot}{name}", fault.path));
+            fault.line = inner.and_then(|path| self.at(&path)).or_else(|| self.at(&fault.path)).or_else(|| self.at(""));
         }
     }
 
