@@ -80,7 +80,7 @@ impl Reloader {
                 Err(faults) if refused.as_ref() == Some(&faults) => {}
                 Err(faults) => {
                     for fault in &faults {
-                        tracing::error!(file = %self.file.display(), %fault, "the changed configuration is refused; the last good one stays");
+                        tracing::error!(file = %self.file.display(), line = fault.line, %fault, "the changed configuration is refused; the last good one stays");
                     }
                     self.metrics.reloaded(false);
                     refused = Some(faults);
@@ -98,9 +98,14 @@ impl Reloader {
             }
             return;
         }
-        if settings.process != self.process {
+        let later = self.process.changes(&settings.process);
+        if !later.is_empty() {
+            tracing::warn!(changed = later.join(", "), "these changes take effect at the next start");
+        }
+        if self.process.audit.loses_state(&settings.process.audit) {
             tracing::warn!(
-                "`listen`, the files of `tls`, `admin`, `watch`, `replay`, `dpop`, `otlp`, the chain and queue of `audit`, or `limits` (but `token_bytes`) changed; they take effect at the next start"
+                file = settings.process.audit.state_file.as_ref().map(|file| tracing::field::display(file.display())),
+                "the state of `audit.state_file` is held by the key of `audit.checkpoint` as it was: the next start refuses it; stop hopgate, then move the file away, and a new chain begins"
             );
         }
         let verified = Arc::new(VerifiedTokens::with_capacity(self.process.verified_tokens));

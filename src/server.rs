@@ -96,9 +96,9 @@ pub async fn serve(
     let telemetry = telemetry.map(|telemetry| tokio::spawn(telemetry.run()));
     let otlp = process.otlp.as_ref().map(|otlp| otlp.endpoint.as_str());
     tracing::info!(
-        listen = ?process.listen,
+        listen = %process.listen,
         admin = %process.admin,
-        watch = process.watch.as_ref().map(tracing::field::debug),
+        watch = process.watch.as_ref().map(tracing::field::display),
         otlp,
         revision = %settings.revision,
         "serving"
@@ -132,7 +132,7 @@ fn writing(settings: &AuditSettings, feed: Feed) -> io::Result<Writing> {
 }
 
 async fn bound(what: &str, address: &Listen) -> Result<Listener, ServeError> {
-    bind(address).await.map_err(|source| ServeError::Bind { what: format!("{what}{address:?}"), source })
+    bind(address).await.map_err(|source| ServeError::Bind { what: format!("{what}{address}"), source })
 }
 
 /// Where anybody comes in.

@@ -86,9 +86,14 @@ impl StateFile {
         let mut text = String::new();
         (&file).take(MAX_STATE).read_to_string(&mut text).map_err(|error| named(error.to_string()))?;
         let mut state = Self { file, seal: key.map(CheckpointKey::seal), found: None };
-        if !text.is_empty() {
-            state.found =
-                Some(state.read(&text).map_err(|why| named(format!("{why}; to begin a new chain, move it away")))?);
+        let file = path.display();
+        if text.is_empty() {
+            tracing::info!(%file, "a new chain of records begins");
+        } else {
+            let moved = |why| named(format!("{why}; to begin a new chain, move it away"));
+            let head = state.read(&text).map_err(moved)?;
+            tracing::info!(%file, seq = head.seq, hash = %head.hash, "the chain of records goes on");
+            state.found = Some(head);
         }
         Ok(state)
     }

@@ -1,5 +1,6 @@
 //! The configuration as the program uses it: every name resolved, every value checked.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -63,12 +64,56 @@ pub struct ProcessSettings {
     pub drain: Duration,
 }
 
+impl ProcessSettings {
+    /// The sections of the configuration in which `next` is another.
+    #[must_use]
+    pub fn changes(&self, next: &Self) -> Vec<&'static str> {
+        let Self {
+            listen,
+            admin,
+            watch,
+            replay,
+            proofs,
+            audit,
+            otlp,
+            concurrency,
+            message_bytes,
+            verified_tokens,
+            deadline,
+            drain,
+        } = self;
+        let sizes = (*concurrency, *message_bytes, *verified_tokens);
+        let limits = sizes != (next.concurrency, next.message_bytes, next.verified_tokens)
+            || (*deadline, *drain) != (next.deadline, next.drain);
+        let sections = [
+            ("listen or the files of tls", *listen != next.listen),
+            ("admin", *admin != next.admin),
+            ("watch", *watch != next.watch),
+            ("replay", *replay != next.replay),
+            ("dpop", *proofs != next.proofs),
+            ("audit", *audit != next.audit),
+            ("otlp", *otlp != next.otlp),
+            ("limits", limits),
+        ];
+        sections.into_iter().filter_map(|(section, changed)| changed.then_some(section)).collect()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditSettings {
     /// Records waiting to be written.
     pub queue: usize,
     pub state_file: Option<PathBuf>,
     pub checkpoint: Option<CheckpointSettings>,
+}
+
+impl AuditSettings {
+    /// Whether `next` can't go on from the state that is kept now.
+    #[must_use]
+    pub fn loses_state(&self, next: &Self) -> bool {
+        let key = |settings: &Self| settings.checkpoint.as_ref().map(|checkpoint| checkpoint.key.clone());
+        self.state_file.is_some() && self.state_file == next.state_file && key(self) != key(next)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +148,16 @@ pub enum Listen {
         address: SocketAddr,
         tls: TlsFiles,
     },
+}
+
+/// As it is written in a configuration.
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix { path, .. } => write!(f, "unix:{}", path.display()),
+            Self::Loopback(address) | Self::Tcp { address, .. } => address.fmt(f),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -51,7 +51,8 @@ async fn a_socket_that_somebody_serves_is_not_taken_from_them() {
 async fn a_file_in_the_sockets_place_is_not_removed() {
     let plan = Plan::new();
     std::fs::write(plan.socket(), "precious").expect("written");
-    fails_to_start(&plan, "is not a socket");
+    let address = format!("can't bind unix:{}: ", plan.socket().display());
+    fails_to_start(&plan, &(address + "the path exists and is not a socket"));
     assert_eq!(std::fs::read_to_string(plan.socket()).expect("still there"), "precious");
 }
 

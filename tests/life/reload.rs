@@ -174,10 +174,13 @@ async fn what_is_fixed_for_the_process_is_named_and_stays() {
     let mut gate = Plan::new().start();
     let mut config = gate.plan.config.clone();
     set(&mut config, "/listen", json!(format!("unix:{}", gate.plan.dir.path("other").display())));
+    set(&mut config, "/limits/drain", json!("3s"));
     set(&mut config, "/services/0/routes/3/scopes", json!(["admin"]));
     replace_file(&gate.plan.file(), &config.to_string());
     until(&gate, MISSING).await;
-    assert!(gate.log().contains("take effect at the next start"), "{}", gate.log());
+    let said =
+        r#""message":"these changes take effect at the next start","changed":"listen or the files of tls, limits""#;
+    assert!(gate.log().contains(said), "{}", gate.log());
     assert!(!gate.plan.dir.path("other").exists());
     let before = gate.record_where(|_| true)["snapshot"].clone();
     let answer = gate.get("/open", &gate.token()).await;

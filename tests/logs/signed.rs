@@ -142,7 +142,14 @@ async fn who_writes_the_log_anew_has_no_key_to_sign_it() {
     assert_eq!(logs(&["verify", "-"], text(&forged)).0, DONE, "the chain alone can't show it");
     assert_eq!(
         signing.fault(&forged),
-        "stdin:2: seq 2: the checkpoint is of another line (seq 1): it was moved or copied"
+        "stdin:2: seq 2: the checkpoint is of another line with the number of the one before: that one, or one further \
+         up, was changed and the hashes written anew"
+    );
+    let mut moved = lines.clone();
+    moved.swap(1, 2);
+    assert_eq!(
+        signing.fault(&relinked(&moved, 0, |_| ())),
+        "stdin:3: seq 3: the checkpoint is of another line (seq 1): it was moved or copied"
     );
     let without: Vec<_> = lines.iter().filter(|line| !is_checkpoint(line)).cloned().collect();
     let without = relinked(&without, 0, |record| record["subject"] = json!("bob"));
@@ -168,6 +175,34 @@ async fn records_that_go_unsigned_for_too_long_show() {
     let found = signing.fault(&tail("2026-11-26T10:00:00.000Z", "2026-11-26T10:05:01.500Z"));
     let said = "no checkpoint signs the last 2 record(s), though 5m 1s passed: likely written anew";
     assert_eq!(found, format!("stdin:4: seq 4: {said}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_no_view_shows_is_a_fault() {
+    let mut signing = Signing::start("1h");
+    let lines = signing.ask(2, 3).await;
+    signing.stop(true);
+    for time in [json!("today"), json!(null)] {
+        let undated = relinked(&lines, 2, |record| record["time"] = time.clone());
+        assert_eq!(
+            signing.fault(&undated),
+            "stdin:3: seq 3: a record without a time that can be read, which no view shows"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_key_is_warned_of_before_the_start_that_refuses_the_state() {
+    let mut signing = Signing::start("1h");
+    signing.ask(1, 2).await;
+    let file = signing.public.with_extension("pem");
+    fs::write(&file, KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap().serialize_pem()).unwrap();
+    let warned = async || signing.gate.log().contains("the next start refuses it").then_some(());
+    eventually("a warning", warned).await;
+    signing.stop(false);
+    let refused = command().args(["serve", "--config"]).arg(signing.gate.plan.file()).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("it was not sealed with this `checkpoint.key_file`"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
