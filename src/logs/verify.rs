@@ -7,14 +7,15 @@
 //! may cut it off or rewrite everything is only found out by a hash that was kept elsewhere, or by the
 //! signature of a checkpoint.
 
+mod fault;
+
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
-use std::fmt;
-use std::time::Duration;
 
 use aws_lc_rs::digest;
 use serde::Deserialize;
 
+pub use self::fault::{Fault, Hash, Kind, Place};
 use super::checkpoint::{Keys, Rejected, Signed};
 use super::lines::Line;
 use super::name::shown;
@@ -29,60 +30,6 @@ const MAX_FAULTS: u64 = 1000;
 
 /// What the first record of a process has in place of a hash.
 const NONE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-
-/// The SHA-256 of a line in hexadecimal digits, as `prev` has it.
-pub type Hash = String;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Which file, in the order they were begun.
-    file: usize,
-    line: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Where it shows; none for what is missing in all files.
-    pub place: Option<Place>,
-    pub seq: Option<u64>,
-    pub kind: Kind,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// The line before, by its number, is another than was there.
-    Changed { before: Place, seq: u64 },
-    /// Numbers are missing as well as their lines.
-    Missing { after: Place, from: u64, to: u64 },
-    /// The number was passed already.
-    Passed { by: Place, seq: u64 },
-    /// Nothing before it is here.
-    Beginning,
-    /// A line further up goes on from this one.
-    Order { successor: Place },
-    /// The number does not grow, though the hash is right.
-    Number { last: u64 },
-    /// The first record of a process was here before.
-    Twice { first: Place },
-    /// The last line has no end and is no whole record.
-    CutOff,
-    /// It says what a record says and is in no chain.
-    Unlinked,
-    /// A checkpoint that is none.
-    Checkpoint(Rejected),
-    /// It signs another line than the one before it.
-    Signs { seq: u64 },
-    /// No checkpoint is in the chain.
-    NeverSigned,
-    /// The process ended with its last checkpoint, and yet so many records came after.
-    AfterEnd { records: u64 },
-    /// No checkpoint came for so long.
-    Overdue { records: u64, unsigned: Duration },
-    /// No line has this hash, which was kept elsewhere.
-    NotFound { hash: Hash },
-    /// Nothing goes on from this hash.
-    NotContinued { hash: Hash },
-}
 
 /// Records each of which goes on from the one before.
 #[derive(Clone, Debug)]
@@ -197,6 +144,12 @@ impl Verifier {
         self.keys.is_some()
     }
 
+    /// Whether no line was in a chain.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records == 0 && self.checkpoints == 0
+    }
+
     /// Whether there is too much to go on.
     #[must_use]
     pub fn gave_up(&self) -> bool {
@@ -225,7 +178,7 @@ impl Verifier {
     pub fn say(&self, fault: &Fault) -> String {
         let place = fault.place.map_or_else(String::new, |place| format!("{}: ", self.place(place)));
         let seq = fault.seq.map_or_else(String::new, |seq| format!("seq {seq}: "));
-        format!("{place}{seq}{}", Said { verifier: self, kind: &fault.kind })
+        format!("{place}{seq}{}", fault.kind.said(&|place| self.place(place)))
     }
 
     fn count(&mut self, faults: Vec<Fault>) -> Vec<Fault> {
@@ -238,6 +191,9 @@ impl Verifier {
         let Some(chain) = self.chains.get_mut(at) else { return };
         let Some(checkpoint) = &link.checkpoint else {
             let time = link.time.as_ref().and_then(|time| humantime::parse_rfc3339(time).ok());
+            if time.is_none() {
+                kinds.push(Kind::Undated);
+            }
             return chain.signed.add(time);
         };
         let Some(keys) = &self.keys else { return };
@@ -245,6 +201,7 @@ impl Verifier {
             Ok(claims) if claims.hash == link.prev && claims.seq.checked_add(1) == Some(link.seq) => {
                 chain.signed.signed(claims);
             }
+            Ok(claims) if claims.seq.checked_add(1) == Some(link.seq) => kinds.push(Kind::Rewritten),
             Ok(claims) => kinds.push(Kind::Signs { seq: claims.seq }),
             Err(rejected) => kinds.push(Kind::Checkpoint(rejected)),
         }
@@ -338,57 +295,6 @@ impl Chain {
             (Some(_), None) => return None,
         };
         Some(Fault { place: Some(self.last), seq: Some(self.last_seq), kind })
-    }
-}
-
-struct Said<'a> {
-    verifier: &'a Verifier,
-    kind: &'a Kind,
-}
-
-impl fmt::Display for Said<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = |place: &Place| self.verifier.place(*place);
-        match self.kind {
-            Kind::Changed { before, seq } => {
-                write!(f, "goes on from no line: {} (seq {seq}) was likely changed or replaced", at(before))
-            }
-            Kind::Missing { after, from, to } => {
-                write!(f, "goes on from no line: seq {from} to {to}, after {}, were likely removed", at(after))
-            }
-            Kind::Passed { by, seq } => {
-                write!(f, "goes on from no line, and {} has seq {seq}: likely inserted, repeated or moved", at(by))
-            }
-            Kind::Beginning => f.write_str("the records before it are missing: the beginning was cut off"),
-            Kind::Order { successor } => {
-                write!(f, "belongs before {}: lines or files are out of order", at(successor))
-            }
-            Kind::Number { last } => write!(f, "does not count on from seq {last}"),
-            Kind::Twice { first } => write!(f, "begins a process that began at {} already", at(first)),
-            Kind::CutOff => f.write_str("the line ends in the middle of a record"),
-            Kind::Unlinked => f.write_str("it says what a record says and is in no chain: put in by somebody"),
-            Kind::AfterEnd { records } => {
-                write!(f, "no checkpoint signs the last {records} record(s), though a process begins with one")
-            }
-            Kind::Checkpoint(Rejected::Form) => f.write_str("no checkpoint, although it is called so"),
-            Kind::Checkpoint(Rejected::Signature { kid }) => {
-                let kid = kid.as_deref().map_or(Cow::Borrowed("it names none"), shown);
-                write!(f, "the checkpoint is signed by none of the keys (its key: {kid})")
-            }
-            Kind::Signs { seq } => write!(f, "the checkpoint is of another line (seq {seq}): it was moved or copied"),
-            Kind::NeverSigned => f.write_str("no checkpoint signs the records up to here"),
-            Kind::Overdue { records, unsigned } => {
-                let unsigned = humantime::format_duration(Duration::from_secs(unsigned.as_secs()));
-                write!(
-                    f,
-                    "no checkpoint signs the last {records} record(s), though {unsigned} passed: likely written anew"
-                )
-            }
-            Kind::NotFound { hash } => {
-                write!(f, "no record has the hash {hash}: it was cut off, or the chain was written anew")
-            }
-            Kind::NotContinued { hash } => write!(f, "no record goes on from the hash {hash}"),
-        }
     }
 }
 

@@ -6,8 +6,10 @@ use crate::support::spiffe;
 /// How many records fit.
 async fn found(arguments: &[&str]) -> usize {
     let (code, out, err) = logs(&[&["--json"], arguments].concat(), text(records().await));
-    assert_eq!((code, err.as_str()), (DONE, ""), "{arguments:?}");
-    out.lines().count()
+    let found = out.lines().count();
+    let said = if found == 0 { format!("hopgate: none of {ALL} record(s) fits\n") } else { String::new() };
+    assert_eq!((code, err), (DONE, said), "{arguments:?}");
+    found
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,6 +54,20 @@ async fn a_decision_is_found_by_the_end_of_its_id() {
     let record: serde_json::Value = serde_json::from_str(&records().await[3]).unwrap();
     let id = record["decision_id"].as_str().unwrap();
     assert_eq!((found(&["--id", id]).await, found(&["--id", &id[24..]]).await), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_this_version_does_not_know_is_said() {
+    // A record of another version may have it, so it is looked for all the same.
+    for (arguments, said) in [
+        (["--reason", "token_replyed"], "no reason of this version is called `token_replyed`; is it `token_replayed`?"),
+        (["--check", "zzz"], "no check of this version is called `zzz`"),
+    ] {
+        let (code, _, err) = logs(&arguments, text(records().await));
+        assert_eq!((code, err), (DONE, format!("hopgate: {said}\nhopgate: none of {ALL} record(s) fits\n")));
+    }
+    let (_, _, err) = logs(&["--check", "scopes"], "");
+    assert_eq!(err, "hopgate: no decision record was read\n");
 }
 
 #[test]

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 fn chain(len: usize, process: u64) -> Vec<Vec<u8>> {
     let mut prev = "0".repeat(64);
     let line = |seq: usize| {
-        let line = format!(r#"{{"process":{process},"seq":{seq},"prev":"{prev}"}}"#).into_bytes();
+        let line = format!(r#"{{"time":"2026-11-26T10:00:00.000Z","process":{process},"seq":{seq},"prev":"{prev}"}}"#)
+            .into_bytes();
         prev = digest(&SHA256, &line).as_ref().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         line
     };

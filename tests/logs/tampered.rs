@@ -191,7 +191,7 @@ async fn a_gap_in_the_numbers_of_a_whole_chain_is_said_and_no_fault() {
     let mut prev = "0".repeat(64);
     let mut lines = Vec::new();
     for seq in [1, 2, 5] {
-        let line = json!({ "seq": seq, "prev": prev }).to_string();
+        let line = json!({ "time": "2026-11-26T10:00:00.000Z", "seq": seq, "prev": prev }).to_string();
         prev = hash(&line);
         lines.push(line);
     }

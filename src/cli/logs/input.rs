@@ -7,7 +7,9 @@ use std::time::SystemTime;
 
 use super::live::Live;
 use crate::audit::{HashKey, clean};
+use crate::authz::{Check, Reason};
 use crate::cli::exit::{Exit, fail};
+use crate::config::close_to;
 use crate::logs::name::shown;
 use crate::logs::{Decision, Filter, Found, Line, Lines, Wanted, is_checkpoint, moment};
 use crate::watch::Address;
@@ -102,7 +104,7 @@ impl Input {
     /// Hands over each record that is wanted, and says on stderr what was no record.
     pub(super) fn records(&self, mut take: impl FnMut(Got<'_>) -> Result<(), Stop>) -> Result<(), Stop> {
         let filter = self.filter()?;
-        let (mut foreign, mut prefixed) = (0_u64, 0_u64);
+        let (mut records, mut fitting, mut foreign, mut prefixed) = (0_u64, 0_u64, 0_u64, 0_u64);
         let mut file = String::new();
         let read = self.each(|step| match step {
             Step::Begins(name) => {
@@ -112,8 +114,13 @@ impl Input {
             Step::Waiting => take(Got::Waiting),
             Step::Line(line) => {
                 if let Some(found) = Found::of(line.bytes).filter(|_| !line.too_long) {
+                    records = records.saturating_add(1);
                     prefixed = prefixed.saturating_add(u64::from(found.prefixed));
-                    return if filter.fits(&found.record) { take(Got::Record(&found)) } else { Ok(()) };
+                    if !filter.fits(&found.record) {
+                        return Ok(());
+                    }
+                    fitting = fitting.saturating_add(1);
+                    return take(Got::Record(&found));
                 }
                 if !line.too_long && is_checkpoint(line.bytes) {
                     return Ok(());
@@ -133,6 +140,13 @@ impl Input {
         if foreign > 0 {
             eprintln!("hopgate: {foreign} line(s) are no decision record");
         }
+        if read.is_ok() {
+            match (records, fitting) {
+                (0, _) => eprintln!("hopgate: no decision record was read"),
+                (_, 0) => eprintln!("hopgate: none of {records} record(s) fits"),
+                _ => {}
+            }
+        }
         read
     }
 
@@ -144,6 +158,8 @@ impl Input {
     }
 
     fn filter(&self) -> Result<Filter, Stop> {
+        doubt("reason", &self.reason, &Reason::ALL.iter().map(|reason| reason.code()).collect::<Vec<_>>());
+        doubt("check", &self.check, &Check::ALL.map(Check::name));
         let keys = self.hash_key_file.iter().map(|file| hash_key(file)).collect::<Result<Vec<_>, _>>()?;
         // Names, and what records say in their place where they are hashed.
         let hashed = |names: &[String]| {
@@ -217,6 +233,13 @@ pub(super) fn ended(result: Result<(), Stop>) -> Exit {
             fail(why);
             Exit::Faults
         }
+    }
+}
+
+/// Says which of `names` this version does not know. Records of another may have them.
+fn doubt(what: &str, names: &[String], known: &[&str]) {
+    for name in names.iter().filter(|name| !known.contains(&name.as_str())) {
+        eprintln!("hopgate: no {what} of this version is called `{}`{}", clean(name), close_to(name, known));
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn run(args: &Args) -> Exit {
     match ended(result) {
         // What was found stays found, whatever could not be read or written after it.
         _ if verifier.faults > 0 || verifier.gave_up() => Exit::Refused,
-        Exit::Done if verifier.records == 0 && verifier.checkpoints == 0 => {
+        Exit::Done if verifier.is_empty() => {
             fail("no decision record is in there");
             Exit::Faults
         }
@@ -112,6 +112,9 @@ fn report(out: &mut impl Write, verifier: &Verifier) -> io::Result<()> {
     }
     if *foreign > 0 {
         writeln!(out, "{foreign} line(s) are no record")?;
+    }
+    if verifier.is_empty() && *faults == 0 {
+        return Ok(());
     }
     let verdict = if *faults == 0 { "whole" } else { "NOT WHOLE" };
     writeln!(out, "{verdict}: {records} record(s) of {} process(es), {faults} fault(s)", verifier.processes())
