@@ -1,5 +1,6 @@
 //! The other end of the decision stream: another hopgate's decisions, followed.
 
+use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -7,7 +8,6 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _};
 use hyper_util::rt::TokioIo;
-use thiserror::Error;
 use tokio::net::UnixStream;
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
@@ -31,12 +31,16 @@ pub enum Address {
 }
 
 /// Why decisions are not followed, or no longer.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum NotFollowed {
-    #[error("can't connect to `{0}`: {1}")]
-    Connect(Address, #[source] tonic::transport::Error),
-    #[error("{}: {}", .0.code(), clean(.0.message()))]
+    #[error("can't connect: {}", innermost(.0))]
+    Connect(#[source] tonic::transport::Error),
+    #[error("what answers there is not the `watch` of a hopgate ({}{})", .0.code(), because(.0))]
+    NoWatch(Box<tonic::Status>),
+    #[error("{}{}", .0.code(), because(.0))]
     Refused(Box<tonic::Status>),
+    #[error("the connection broke, as it does when a hopgate stops{}", because(.0))]
+    Broken(Box<tonic::Status>),
 }
 
 impl FromStr for Address {
@@ -71,10 +75,10 @@ impl fmt::Display for Address {
 pub async fn follow(
     address: &Address,
 ) -> Result<impl Stream<Item = Result<Followed, NotFollowed>> + use<>, NotFollowed> {
-    let channel = connect(address).await.map_err(|error| NotFollowed::Connect(address.clone(), error))?;
+    let channel = connect(address).await.map_err(NotFollowed::Connect)?;
     let request = WatchDecisionsRequest { recent: u32::try_from(RECENT).unwrap_or(u32::MAX) };
     let responses = DecisionServiceClient::new(channel).watch_decisions(request).await.map_err(refused)?;
-    Ok(responses.into_inner().filter_map(async |response| response.map(followed).map_err(refused).transpose()))
+    Ok(responses.into_inner().filter_map(async |response| response.map(followed).map_err(broken).transpose()))
 }
 
 async fn connect(address: &Address) -> Result<Channel, tonic::transport::Error> {
@@ -109,6 +113,32 @@ fn followed(response: WatchDecisionsResponse) -> Option<Followed> {
     }
 }
 
+/// What stands in place of the stream.
 fn refused(status: tonic::Status) -> NotFollowed {
-    NotFollowed::Refused(Box::new(status))
+    // Of a status that came over the connection nothing is the source.
+    let is_ours = status.source().is_none() && status.code() != tonic::Code::Unimplemented;
+    if is_ours { NotFollowed::Refused(Box::new(status)) } else { NotFollowed::NoWatch(Box::new(status)) }
+}
+
+/// What ends it.
+fn broken(status: tonic::Status) -> NotFollowed {
+    if status.source().is_some() {
+        NotFollowed::Broken(Box::new(status))
+    } else {
+        NotFollowed::Refused(Box::new(status))
+    }
+}
+
+/// What `status` says beside its code, if it does: the other end's words, or what happened underneath.
+fn because(status: &tonic::Status) -> String {
+    let why = status.source().map_or_else(|| status.message().to_owned(), |source| innermost(source).to_string());
+    if why.is_empty() { why } else { format!(": {}", clean(&why)) }
+}
+
+fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error
 }
