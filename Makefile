@@ -1,7 +1,7 @@
 # What a contributor runs. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help build image-root test demo control-planes bench fmt lint fuzz-build fuzz
+.PHONY: help build image-root test demo control-planes collector bench fmt lint fuzz-build fuzz
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,11 @@ demo: ## planner -> researcher -> invoices, played with real Envoys; KEEP=1 leav
 
 control-planes: ## What Istio and Envoy Gateway make of k8s/, for tests/wiring; compiles both, a quarter of an hour the first time
 	testbed/control-planes/translate.sh
+
+collector: ## A real OpenTelemetry Collector gets the decisions; compiles one, some three minutes the first time
+	testbed/fetch-envoy.sh >/dev/null
+	testbed/collector/build.sh
+	cargo test --locked --test telemetry -- --ignored
 
 bench: ## hopgate against null, jwt_authn and nothing, through a real Envoy; installs wrk and h2load if missing
 	testbed/install-tools.sh wrk h2load

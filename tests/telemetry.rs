@@ -17,5 +17,6 @@ mod telemetry {
     mod collector;
     mod joined;
     mod outage;
+    mod real;
     mod sent;
 }

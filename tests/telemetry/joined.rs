@@ -10,7 +10,7 @@ use crate::support::mesh::echo;
 use crate::support::{Gate, http};
 
 /// Envoy in front of `gate`, which tells of its own spans at `collector`.
-async fn tracing(gate: &Gate, collector: SocketAddr) -> Envoy {
+pub(super) async fn tracing(gate: &Gate, collector: SocketAddr) -> Envoy {
     let mut listener = Listener::new("inbound");
     listener.routes = vec![Route::to(echo().await)];
     listener.authorization = ExtAuthz::at(gate.socket()).into();
