@@ -16,6 +16,7 @@ mod testing {
     mod bypasses;
     mod cases;
     mod faults;
+    mod observed;
     mod parity;
     mod results;
     mod shipped;

@@ -51,15 +51,21 @@ impl Evaluation {
     /// Takes the store's answer to [`Evaluation::next_claim`].
     #[must_use]
     pub fn settled(mut self, claimed: Claimed) -> Self {
-        let Outcome::MustClaim(Pending { first, then, nonce }) = self.outcome else { return self };
+        let Outcome::MustClaim(Pending { first, by, then, nonce }) = self.outcome else { return self };
         let verdict = first.refusal(claimed).map_or(Ok(()), Err);
-        self.outcome = match (self.trail.note(Check::Replay, Mode::Enforce, verdict), then) {
+        let mode = if by == Check::Replay { Mode::Enforce } else { Mode::Observe };
+        self.outcome = match (self.trail.note(by, mode, verdict), then) {
             (Err(reason), _) => {
                 self.findings.nonce = nonce;
                 Outcome::Refused(reason)
             }
-            (Ok(()), Some(next)) => Outcome::MustClaim(Pending { first: next, then: None, nonce: None }),
-            (Ok(()), None) => Outcome::Permitted(Permit::earned()),
+            (Ok(()), Some(next)) => Outcome::MustClaim(Pending::token(next)),
+            (Ok(()), None) => {
+                if by != Check::Replay {
+                    self.trail.set(Check::Replay, Verdict::NotAsked);
+                }
+                Outcome::Permitted(Permit::earned())
+            }
         };
         self
     }
@@ -89,6 +95,8 @@ impl Permit {
 #[derive(Debug)]
 pub struct Pending {
     first: Claim,
+    /// Where it is noted: check 14, or the observed check 9, to whose proof it belongs.
+    by: Check,
     then: Option<Claim>,
     /// For a proof that can't be shown to be unused: with it, the next one can.
     nonce: Option<Box<str>>,
@@ -175,13 +183,21 @@ pub enum Claimed {
 }
 
 impl Pending {
-    /// `None` without a claim.
-    pub(super) fn of(proof: Option<Claim>, token: Option<Claim>, nonce: Option<Box<str>>) -> Option<Self> {
+    /// `None` without a claim. `mode` is that of the check which looked at the proof: only observed, a proof is used up
+    /// as well, which says who would be refused, and holds it when that is enforced.
+    pub(super) fn of(proof: Option<Claim>, mode: Mode, token: Option<Claim>, nonce: Option<Box<str>>) -> Option<Self> {
+        let by = match mode {
+            Mode::Enforce => Check::Replay,
+            Mode::Observe => Check::Sender,
+        };
         match (proof, token) {
-            (Some(first), then) => Some(Self { first, then, nonce }),
-            (None, Some(first)) => Some(Self { first, then: None, nonce: None }),
-            (None, None) => None,
+            (Some(first), then) => Some(Self { first, by, then, nonce }),
+            (None, token) => token.map(Self::token),
         }
+    }
+
+    fn token(first: Claim) -> Self {
+        Self { first, by: Check::Replay, then: None, nonce: None }
     }
 }
 

@@ -26,7 +26,7 @@ use super::{approval, audience, lifetime, policy, scopes, sender, step_up};
 /// [`Outcome::MustClaim`]; whoever asked claims it and calls [`Evaluation::settled`].
 #[must_use]
 pub fn evaluate(snapshot: &Snapshot, request: &Request<'_>, now: UnixTime) -> Evaluation {
-    let mut walk = Walk { snapshot, findings: Findings::default(), trail: Trail::default() };
+    let mut walk = Walk { snapshot, findings: Findings::default(), trail: Trail::default(), sender_is_proven: false };
     let outcome = walk.run(request, now).unwrap_or_else(Outcome::Refused);
     Evaluation { findings: walk.findings, trail: walk.trail, outcome }
 }
@@ -35,6 +35,8 @@ struct Walk<'s> {
     snapshot: &'s Snapshot,
     findings: Findings,
     trail: Trail,
+    /// Whether the token is bound, and came from whom it is bound to; also where that is only observed.
+    sender_is_proven: bool,
 }
 
 /// A call whose token is good: to whom, what is asked of it, who it is from.
@@ -52,17 +54,6 @@ impl<'a> Called<'a> {
     /// Every rule that the call must satisfy.
     fn rules(&self) -> impl Iterator<Item = &'a Rule> + use<'a> {
         std::iter::once(self.rule).chain(self.also.map(AsRef::as_ref))
-    }
-
-    /// What `check` says to the first rule that is not satisfied; that one is then `decisive`.
-    fn satisfy(
-        &self,
-        decisive: &mut Option<Arc<Rule>>,
-        check: impl Fn(&Rule) -> Result<(), Reason>,
-    ) -> Result<(), Reason> {
-        check(self.rule)?;
-        let Some(also) = self.also else { return Ok(()) };
-        check(also).inspect_err(|_| *decisive = Some(Arc::clone(also)))
     }
 }
 
@@ -129,7 +120,8 @@ impl Walk<'_> {
             called.rules().any(|rule| rule.single_use).then(|| token_claim(snapshot, service, claims)).transpose();
         let token = self.check(Check::Replay, token)?;
         let nonce = proof.as_ref().map(|_| snapshot.proofs.nonces.mint(now).into());
-        let Some(pending) = Pending::of(proof.as_ref().map(proof_claim), token, nonce) else {
+        let mode = snapshot.enforcement.mode(Check::Sender);
+        let Some(pending) = Pending::of(proof.as_ref().map(proof_claim), mode, token, nonce) else {
             self.trail.set(Check::Replay, Verdict::NotAsked);
             return Ok(Outcome::Permitted(Permit::earned()));
         };
@@ -163,8 +155,7 @@ impl Walk<'_> {
     fn scopes(&mut self, called: &Called<'_>) -> Result<(), Reason> {
         let agents = &self.snapshot.agents;
         let Called { claims, chain, .. } = *called;
-        let enough = called.satisfy(&mut self.findings.rule, |rule| scopes::check(rule, agents, claims, chain));
-        self.enforce(Check::Scopes, enough)
+        self.each(Check::Scopes, called, |rule| scopes::check(rule, agents, claims, chain))
     }
 
     /// Check 11.
@@ -175,11 +166,10 @@ impl Walk<'_> {
         }
         let issuer = self.snapshot.issuer(&called.claims.issuer);
         let skew = issuer.map_or(Duration::ZERO, |issuer| issuer.clock_skew);
-        let stepped = called.satisfy(&mut self.findings.rule, |rule| match &rule.step_up {
+        self.each(Check::StepUp, called, |rule| match &rule.step_up {
             None => Ok(()),
             Some(step_up) => step_up::check(step_up, called.claims, skew, now),
-        });
-        self.enforce(Check::StepUp, stepped)
+        })
     }
 
     /// Check 12.
@@ -193,10 +183,10 @@ impl Walk<'_> {
         let wanted = match approval.wanted(audience, parameters) {
             Ok(wanted) => wanted,
             // Nobody can approve it. Where approvals are only observed, that is no reason to refuse.
-            Err(reason) if self.snapshot.enforcement.mode(Check::Approval) == Mode::Enforce => {
-                return self.check(Check::Request, Err(reason));
+            Err(reason) if self.snapshot.enforcement.mode(Check::Approval) == Mode::Observe => {
+                return self.enforce(Check::Approval, Err(reason));
             }
-            Err(_) => return self.enforce(Check::Approval, Err(Reason::ApprovalMissing)),
+            Err(reason) => return self.check(Check::Request, Err(reason)),
         };
         let verdict = approval::check(&wanted, &service.audiences, claims);
         self.findings.approval = verdict.is_err().then_some(wanted);
@@ -228,6 +218,7 @@ impl Walk<'_> {
                 path: sent.path.as_str(),
                 operation: self.findings.operation.as_ref(),
                 parameters,
+                sender_is_proven: self.sender_is_proven,
                 now,
             });
             (self.findings.judgement, verdict) = judged;
@@ -265,9 +256,9 @@ impl Walk<'_> {
             Ok(proof) => (proof, Ok(())),
             Err(reason) => (None, Err(reason)),
         };
+        self.sender_is_proven = verdict.is_ok() && claims.confirmation != Confirmation::None;
         self.enforce(Check::Sender, verdict)?;
-        // Only observed, a proof is not used up either: nobody is refused for one.
-        Ok(proof.filter(|_| self.snapshot.enforcement.mode(Check::Sender) == Mode::Enforce))
+        Ok(proof)
     }
 
     /// What the rule says of the age of the token, the last part of check 4.
@@ -310,6 +301,19 @@ impl Walk<'_> {
                 Err(reason)
             }
         }
+    }
+
+    /// Holds `check` against what the call does, and against what else it does on the way. The rule that refuses is
+    /// what the call is answered by; only observed, it is not.
+    fn each(
+        &mut self,
+        check: Check,
+        called: &Called<'_>,
+        asked: impl Fn(&Rule) -> Result<(), Reason>,
+    ) -> Result<(), Reason> {
+        let first = asked(called.rule);
+        let (Ok(()), Some(also)) = (first, called.also) else { return self.enforce(check, first) };
+        self.enforce(check, asked(also)).inspect_err(|_| self.findings.rule = Some(Arc::clone(also)))
     }
 
     /// A check that the operator may have put in `observe`.

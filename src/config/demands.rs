@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::enforcement::is_observed;
 use super::faults::Faults;
 use super::span::Span;
 use super::written;
-use crate::authz::StepUp;
+use crate::authz::{Check, StepUp};
 
 /// The classes that are always there.
 const BUILT_IN: [&str; 3] = ["read", "write", "destructive"];
@@ -38,8 +39,7 @@ impl<'a> Classes<'a> {
                 warnings.add(format_args!("risk.{graver}"), format_args!("asks for less than `{milder}`"));
             }
         }
-        let mode = config.enforcement.get(&written::ObservableCheck::Approval);
-        Self { written: &config.risk, approvals_enforced: mode != Some(&written::Mode::Observe) }
+        Self { written: &config.risk, approvals_enforced: !is_observed(config, Check::Approval) }
     }
 
     /// What is asked for: by what stands `behind` a route, else by its class; then by the route, then by

@@ -6,19 +6,18 @@ use crate::authz::{Check, Enforcement};
 
 /// What is said of a check by its name goes before what is said of all.
 pub(super) fn build(config: &written::Config, warnings: &mut Faults) -> Enforcement {
-    let written = &config.enforcement;
-    let all = written.get(&ObservableCheck::All).copied();
-    let observable = Check::ALL.into_iter().filter(|check| check.can_observe());
-    observable.fold(Enforcement::default(), |enforcement, check| {
-        let own = written.iter().find(|(named, _)| self::check(**named) == Some(check)).map(|(_, mode)| *mode);
-        match own.or(all) {
-            None | Some(Mode::Enforce) => enforcement,
-            Some(Mode::Observe) => {
-                warnings.add(format_args!("enforcement.{check}"), "is only observed: what it would refuse is allowed");
-                enforcement.observing(check)
-            }
-        }
+    let observed = Check::ALL.into_iter().filter(|check| is_observed(config, *check));
+    observed.fold(Enforcement::default(), |enforcement, check| {
+        warnings.add(format_args!("enforcement.{check}"), "is only observed: what it would refuse is allowed");
+        enforcement.observing(check)
     })
+}
+
+pub(super) fn is_observed(config: &written::Config, check: Check) -> bool {
+    let written = &config.enforcement;
+    let own = written.iter().find(|(named, _)| self::check(**named) == Some(check)).map(|(_, mode)| *mode);
+    let mode = own.or_else(|| written.get(&ObservableCheck::All).copied());
+    check.can_observe() && mode == Some(Mode::Observe)
 }
 
 fn check(named: ObservableCheck) -> Option<Check> {

@@ -30,6 +30,8 @@ pub(in super::super) struct Call<'a> {
     pub(in super::super) path: &'a str,
     pub(in super::super) operation: Option<&'a Operation>,
     pub(in super::super) parameters: Parameters<'a>,
+    /// Check 9 found the token bound, and with whom it is bound to.
+    pub(in super::super) sender_is_proven: bool,
     pub(in super::super) now: UnixTime,
 }
 
@@ -88,7 +90,7 @@ impl Policies {
         put("actors", ids(chain));
         put("prior_actors", ids(chain.get(1..).unwrap_or_default()));
         put("unknown_actors", RestrictedExpression::new_bool(chain.iter().any(Option::is_none)));
-        put("sender_constrained", RestrictedExpression::new_bool(claims.confirmation.names().next().is_some()));
+        put("sender_constrained", RestrictedExpression::new_bool(call.sender_is_proven));
         put("protocol", text(protocol.name()));
         put("method", text(call.method));
         put("path", text(&decoded(call.path)));
