@@ -165,7 +165,7 @@ impl<'a> Record<'a> {
             route: findings.route.as_ref().map(|route| route.name.as_ref()),
             risk: findings.rule.as_ref().and_then(|rule| rule.risk.as_deref()),
             protocol: protocol(facts),
-            operation: operation.map(|operation| operation.method.as_ref()).filter(|m| !m.is_empty()).map(clean),
+            operation: operation.and_then(|operation| redaction.operation(operation)),
             operation_name: operation.and_then(|operation| redaction.operation_name(operation)),
             tenant: operation
                 .and_then(|operation| operation.tenant.as_deref())

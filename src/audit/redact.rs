@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::clean::clean;
 use super::record::hex;
-use crate::authz::Operation;
+use crate::authz::{Operation, Protocol};
 
 /// What a hash begins with.
 const HASH: &str = "hmac:";
@@ -35,6 +35,7 @@ pub enum Redactable {
     ClientId,
     Jti,
     RequestId,
+    Operation,
     OperationName,
     Tenant,
     Path,
@@ -44,8 +45,8 @@ pub enum Redactable {
     AuthTime,
 }
 
-/// What becomes of a field.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What becomes of a field; of two that say the same, the latter here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Fate {
     #[default]
     Plain,
@@ -71,11 +72,12 @@ pub struct HashKey(hmac::Key);
 pub struct ShortKey;
 
 impl Redactable {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Subject,
         Self::ClientId,
         Self::Jti,
         Self::RequestId,
+        Self::Operation,
         Self::OperationName,
         Self::Tenant,
         Self::Path,
@@ -92,6 +94,7 @@ impl Redactable {
             Self::ClientId => "client_id",
             Self::Jti => "jti",
             Self::RequestId => "request_id",
+            Self::Operation => "operation",
             Self::OperationName => "operation_name",
             Self::Tenant => "tenant",
             Self::Path => "path",
@@ -120,11 +123,15 @@ impl Redaction {
     /// What is written of `field` where it holds `value`: the value made safe to print, its hash, or nothing.
     #[must_use]
     pub fn text<'a>(&self, field: Redactable, value: &'a str) -> Option<Cow<'a, str>> {
-        match (self.fate(field), &self.key) {
-            (Fate::Plain, _) => Some(plain(value)),
-            (Fate::Hashed, Some(key)) => Some(Cow::Owned(key.hash(value))),
-            (Fate::Hashed, None) | (Fate::Dropped, _) => None,
-        }
+        self.as_is_fit(self.fate(field), value)
+    }
+
+    /// What is written of what `operation` asks for. That of gRPC is its path, and is hidden where that is.
+    pub(crate) fn operation(&self, operation: &Operation) -> Option<Cow<'static, str>> {
+        let path = if operation.protocol == Protocol::Grpc { self.fate(Redactable::Path) } else { Fate::Plain };
+        let method = operation.shown_method()?;
+        let text = self.as_is_fit(self.fate(Redactable::Operation).max(path), &method);
+        text.map(|text| Cow::Owned(text.into_owned()))
     }
 
     /// What is written of the name in `operation`.
@@ -136,6 +143,14 @@ impl Redaction {
     /// `value`, which is no text, unless `field` is dropped.
     pub(crate) fn number(&self, field: Redactable, value: i64) -> Option<i64> {
         (self.fate(field) == Fate::Plain).then_some(value)
+    }
+
+    fn as_is_fit<'a>(&self, fate: Fate, value: &'a str) -> Option<Cow<'a, str>> {
+        match (fate, &self.key) {
+            (Fate::Plain, _) => Some(plain(value)),
+            (Fate::Hashed, Some(key)) => Some(Cow::Owned(key.hash(value))),
+            (Fate::Hashed, None) | (Fate::Dropped, _) => None,
+        }
     }
 
     fn fate(&self, field: Redactable) -> Fate {
@@ -205,6 +220,19 @@ mod tests {
         ] {
             assert_eq!(written(value), expected);
         }
+    }
+
+    #[test]
+    fn what_grpc_asks_for_is_hidden_where_its_path_is() {
+        let asked = |protocol| Operation { protocol, method: "a.B/C".into(), ..Operation::default() };
+        let (grpc, mcp) = (asked(Protocol::Grpc), asked(Protocol::Mcp));
+        let key = || HashKey::new(&[7; 32]).ok();
+        let hash = key().map(|key| key.hash("a.B/C"));
+        let dropped = Redaction::new(&[Redactable::Operation], &[Redactable::Path], key());
+        assert_eq!((dropped.operation(&grpc), dropped.operation(&mcp).as_deref()), (None, hash.as_deref()));
+        let hashed = Redaction::new(&[Redactable::Path], &[], key());
+        assert_eq!(hashed.operation(&grpc).as_deref(), hash.as_deref());
+        assert_eq!(hashed.operation(&mcp).as_deref(), Some("a.B/C"));
     }
 
     #[test]

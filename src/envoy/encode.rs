@@ -21,7 +21,7 @@ use serde::Serialize;
 use super::challenge::www_authenticate;
 use super::decode::Decoded;
 use super::json_rpc;
-use crate::audit::{Decided, Receipt, Redactable, Redaction, clean, named, unlike_a_hash};
+use crate::audit::{Decided, Receipt, Redactable, Redaction, named, unlike_a_hash};
 use crate::authz::{Actor, Algorithm, Answer, Findings, Metadata, Permit, Reason, SpiffeId, Trail, VerifiedToken};
 use crate::config::Upstream;
 
@@ -291,7 +291,7 @@ fn metadata(decided: Decided, told: Told<'_>) -> Struct {
         ("would_deny", Some(would_deny).filter(|codes| !codes.is_empty()).map(Cow::Owned)),
         ("service", told.findings.service.as_ref().map(|service| Cow::Borrowed(service.name.as_ref()))),
         ("route", told.findings.route.as_ref().map(|route| Cow::Borrowed(route.name.as_ref()))),
-        ("operation", operation.map(|operation| clean(&operation.method)).filter(|method| !method.is_empty())),
+        ("operation", operation.and_then(|operation| redaction.operation(operation))),
         ("operation_name", operation.and_then(|operation| redaction.operation_name(operation))),
         ("subject", claims.and_then(|claims| redaction.text(Redactable::Subject, &claims.subject))),
         ("client_id", client.and_then(|client| redaction.text(Redactable::ClientId, client))),

@@ -44,7 +44,7 @@ struct Case {
 }
 
 fn cases() -> impl Strategy<Value = Case> {
-    let asked = select(vec!["one", "pay", "high", "tool", "prompt", "batch", "a2a", "nowhere", "twice"]);
+    let asked = select(vec!["one", "pay", "high", "tool", "prompt", "method", "batch", "a2a", "nowhere", "twice"]);
     let token = select(vec!["good", "good", "good", "forged", "expired", "elsewhere", "none"]);
     let claimed = select(vec![Claimed::Fresh, Claimed::Used, Claimed::Unprovable, Claimed::Full, Claimed::Unavailable]);
     ("[a-z0-9]{12}", asked, token, claimed).prop_map(|(mark, asked, token, claimed)| Case {
@@ -60,6 +60,8 @@ impl Case {
     fn says(&self, field: Redactable) -> String {
         match field {
             Redactable::Peer => format!("spiffe://td/{}/peer", self.mark),
+            // Not the beginning of another's.
+            Redactable::Operation => format!("{}-asked", self.mark),
             Redactable::AuthTime => "1767225123".to_owned(),
             field => format!("{}-{}", self.mark, field.name().replace('_', "-")),
         }
@@ -97,6 +99,7 @@ impl Case {
             "high" => ("GET", format!("/high/{path}"), None),
             "tool" => mcp("tools/call", json!({ "name": name, "arguments": {} })),
             "prompt" => mcp("prompts/get", json!({ "name": name })),
+            "method" => mcp(&self.says(Redactable::Operation), json!({})),
             "batch" => ("POST", format!("/mcp/{path}"), Some(json!([]))),
             "a2a" => rpc("/a2a".to_owned(), "GetTask", json!({ "id": "1", "tenant": self.says(Redactable::Tenant) })),
             _ => ("GET", format!("/nowhere/{path}"), None),

@@ -47,6 +47,11 @@ fn message(gate: &Gate, secret: &str, nasty: &str, credential: &str) -> (Vec<u8>
         "proven" => call.dpop(&token, &proof),
         "bad proof" => call.dpop(&token, secret),
         "basic" => call.header("authorization", format!("Basic {secret}")),
+        "as names" => {
+            let mut call = Call::new(&token, &format!("/mcp/{proof}/{token}")).bearer(&token);
+            call = call.header("a2a-version", &token).header("mcp-method", &proof);
+            call
+        }
         "bytes" => call.header("authorization", [b"Bearer \xff\x1b".as_slice(), secret.as_bytes()].concat()),
         _ => call.bearer(&token).bearer(secret),
     };
@@ -54,8 +59,14 @@ fn message(gate: &Gate, secret: &str, nasty: &str, credential: &str) -> (Vec<u8>
     let mut message = call.header("x-request-id", nasty).header(BODY_MARKER, "false").message();
     let http = message.attributes.as_mut().unwrap().request.as_mut().unwrap().http.as_mut().unwrap();
     let params = json!({ "name": "search", "arguments": { "password": secret } });
-    http.raw_body =
-        json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params }).to_string().into_bytes();
+    // Also where names belong.
+    let (rpc, params) = match credential {
+        "as method" => (token.as_str(), params),
+        "as tool" => ("tools/call", json!({ "name": proof })),
+        "as resource" => ("resources/read", json!({ "uri": format!("https://a:{secret}@b/{token}") })),
+        _ => ("tools/call", params),
+    };
+    http.raw_body = json!({ "jsonrpc": "2.0", "id": 1, "method": rpc, "params": params }).to_string().into_bytes();
     let parts = [&token, &proof].into_iter().flat_map(|text| text.split('.').map(str::to_owned));
     (message.encode_to_vec(), parts.chain([secret.to_owned()]).collect())
 }
@@ -68,9 +79,20 @@ fn no_error_path_tells_a_secret_or_acts_on_who_reads() {
     let gate = RefCell::new(runtime.block_on(async { talkative(plan.set("/limits/message_bytes", json!(20_000))) }));
     let all = RefCell::new(Vec::new());
     let nasty = prop_oneof![any::<String>(), Just("\u{1b}[2J\r\n{}\u{202e}\0\u{7f}".to_owned())];
-    let credential = select(vec!["bearer", "proven", "bad proof", "basic", "bytes", "twice"]);
+    let credential = select(vec![
+        "bearer",
+        "proven",
+        "bad proof",
+        "basic",
+        "bytes",
+        "twice",
+        "as names",
+        "as method",
+        "as tool",
+        "as resource",
+    ]);
     let broken = select(vec!["", "", "cut", "begun twice", "ended twice", "too large", "no text", "groups"]);
-    let config = ProptestConfig { cases: 120, max_shrink_iters: 20, failure_persistence: None, ..Default::default() };
+    let config = ProptestConfig { cases: 200, max_shrink_iters: 20, failure_persistence: None, ..Default::default() };
     proptest!(config, |(
         secret in "[A-Za-z0-9]{40}", nasty in nasty, credential in credential, broken in broken, at in any::<Index>()
     )| {
@@ -96,7 +118,7 @@ fn no_error_path_tells_a_secret_or_acts_on_who_reads() {
     assert!(log.contains("TRACE"), "the log was to be at its most talkative");
     assert_eq!(leak(&log, &all.into_inner()), None);
     let lines = gate.service.lines();
-    assert!(lines.len() >= 120);
+    assert!(lines.len() >= 200);
     // The last line may not be whole yet.
     let whole = log.rsplit_once('\n').map_or("", |(whole, _)| whole);
     for line in lines.iter().map(String::as_str).chain(whole.lines()) {

@@ -3,7 +3,6 @@
 //! Every revision is read by the same rules; an older one only lacks headers to compare. Sessions
 //! mean nothing here: each request stands for itself.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -310,17 +309,6 @@ fn is_canonical(uri: &str) -> bool {
         && CanonicalPath::parse(&format!("/{path}")).is_ok()
 }
 
-/// A URI without its user, query and fragment.
-pub(super) fn without_secrets(uri: &str) -> Cow<'_, str> {
-    let plain = uri.split(['?', '#']).next().unwrap_or_default();
-    let Some((scheme, rest)) = plain.split_once("//") else { return Cow::Borrowed(plain) };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    match authority.rsplit_once('@') {
-        None => Cow::Borrowed(plain),
-        Some((_, host)) => Cow::Owned(format!("{scheme}//{host}{path}")),
-    }
-}
-
 /// A header that is there once at most, decoded.
 fn header(field: Field<'_>) -> Result<Option<String>, Reason> {
     match field {
@@ -383,18 +371,6 @@ mod tests {
         }
         for uri in ["", "a/b", "FILE:///a", "https://bob@a.example/x", "https://A.example/", "https://a.example?x"] {
             assert!(!is_canonical(uri), "{uri}");
-        }
-    }
-
-    #[test]
-    fn what_is_written_down_of_a_uri_holds_no_secret() {
-        for (uri, shown) in [
-            ("file:///docs/a.md", "file:///docs/a.md"),
-            ("https://bob:pw@db.example/x?sig=1#t", "https://db.example/x"),
-            ("db://u@p@host/x@y", "db://host/x@y"),
-            ("docs:a?token=1", "docs:a"),
-        ] {
-            assert_eq!(without_secrets(uri), shown);
         }
     }
 }

@@ -8,8 +8,8 @@ pub mod a2a;
 mod body;
 mod json_rpc;
 pub mod mcp;
+mod shown;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use self::a2a::A2a;
@@ -51,20 +51,6 @@ pub struct Operation {
     pub id: Option<RequestId>,
     /// Whether an answer is expected in the form of JSON-RPC.
     pub json_rpc: bool,
-}
-
-impl Operation {
-    /// The name as it may be written down: a URI without what often is a secret, its user and query;
-    /// and no id of a task of MCP, which is all that is needed to get at it.
-    #[must_use]
-    pub fn shown_name(&self) -> Option<Cow<'_, str>> {
-        let name = self.name.as_deref()?;
-        match self.method.as_ref() {
-            method if method.starts_with("tasks/") => None,
-            method if method.starts_with("resources/") => Some(mcp::without_secrets(name)),
-            _ => Some(Cow::Borrowed(name)),
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

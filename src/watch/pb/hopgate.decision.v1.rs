@@ -4,9 +4,9 @@
 /// Every string that came from outside is cleaned: control, bidirectional and invisible characters are U+FFFD, and what is
 /// longer than 1024 bytes is cut and ends in "…". A list that a token fills is cut after 32 items, and "…" is the 33rd. No token, signature or query string is ever written.
 ///
-/// Where the configuration says so (`audit.hash`, `audit.drop`), `subject`, `client_id`, `jti`, `request_id`, `operation_name`,
-/// `tenant`, `path`, `peer` and `acr` are "hmac:" and the first 32 hex digits of the HMAC-SHA256 over the value, or null; and
-/// `auth_time` is null. A value of one of the nine that begins with "hmac:" or "plain:" by itself has "plain:" before it.
+/// Where the configuration says so (`audit.hash`, `audit.drop`), `subject`, `client_id`, `jti`, `request_id`, `operation`,
+/// `operation_name`, `tenant`, `path`, `peer` and `acr` are "hmac:" and the first 32 hex digits of the HMAC-SHA256 over the value, or
+/// null; and `auth_time` is null. A value of one of the ten that begins with "hmac:" or "plain:" by itself has "plain:" before it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Decision {
     /// When the request arrived, RFC 3339 in UTC with milliseconds.
