@@ -207,7 +207,7 @@ impl Walk<'_> {
         };
         let mut verdict = Ok(());
         for rule in called.rules() {
-            let judged = policies.judge(&policy::Call {
+            let (judgement, judged) = policies.judge(&policy::Call {
                 agents: &self.snapshot.agents,
                 service: called.service,
                 rule,
@@ -221,10 +221,13 @@ impl Walk<'_> {
                 sender_is_proven: self.sender_is_proven,
                 now,
             });
-            (self.findings.judgement, verdict) = judged;
+            verdict = judged;
             if verdict.is_err() {
+                self.findings.judgement = judgement;
                 break;
             }
+            // Each of the rules had to be permitted.
+            self.findings.judgement.join(judgement);
         }
         self.enforce(Check::Policy, verdict)
     }

@@ -23,6 +23,15 @@ pub(super) fn build(
         if !seen.insert(service.name.as_str()) {
             faults.add(&path, format_args!("`{}` is configured twice", service.name));
         }
+        let others = config.services.get(..at).unwrap_or_default();
+        for (field, audience) in named(service) {
+            if let Some(other) = others.iter().find(|other| named(other).any(|(_, named)| named == audience)) {
+                warnings.add(
+                    format_args!("{path}.{field}"),
+                    format_args!("is an audience of `{}` as well: tokens for one open the other", other.name),
+                );
+            }
+        }
         services.push(one(config, service, &classes, &path, names, faults, warnings));
     }
     Services::new(services)
@@ -76,18 +85,23 @@ fn one(
     }
 }
 
+/// What tokens may call it, and where that stands.
+fn named(written: &written::Service) -> impl Iterator<Item = (String, &str)> {
+    let aliases = written.audience_aliases.iter().enumerate();
+    let aliases = aliases.map(|(at, alias)| (format!("audience_aliases[{at}]"), alias.as_str()));
+    std::iter::once(("audience".to_owned(), written.audience.as_str())).chain(aliases)
+}
+
 fn audiences(written: &written::Service, path: &str, faults: &mut Faults) -> Vec<Box<str>> {
-    let aliases =
-        written.audience_aliases.iter().enumerate().map(|(at, alias)| (format!("audience_aliases[{at}]"), alias));
     let mut audiences = Vec::new();
-    for (field, audience) in std::iter::once(("audience".to_owned(), &written.audience)).chain(aliases) {
+    for (field, audience) in named(written) {
         if audience.is_empty() || audience.contains('*') {
             faults.add(
                 format_args!("{path}.{field}"),
                 format_args!("found `{audience}`, expected an exact identifier: audiences are not patterns"),
             );
         }
-        audiences.push(audience.as_str().into());
+        audiences.push(audience.into());
     }
     audiences
 }

@@ -51,6 +51,9 @@ fn whole() -> Stage {
             { "name": "agent", "match": { "a2a": { "json_rpc": "/a2a" } }, "methods": { "SendMessage": {}, "GetTask": {} } },
             { "name": "open", "match": { "method": "GET", "path": "/open" }, "public": true },
         ]);
+        let open = json!([{ "name": "open", "match": { "method": "GET", "path": "/open" }, "public": true }]);
+        let another = json!({ "name": "docs", "audience": "https://docs.demo.local", "routes": open });
+        config["services"].as_array_mut().unwrap().push(another);
     });
     Stage { plan }
 }
@@ -109,10 +112,16 @@ fn every_bypass_is_refused_and_none_is_left_untried_where_a_configuration_has_ev
     let skipped: BTreeSet<&str> = ends.keys().map(|name| bypass(name)).filter(|name| !tried.contains(name)).collect();
     assert_eq!(skipped, BTreeSet::from(["every bypass"]), "only of the public route");
     assert!(tried.len() > 200, "{}", tried.len());
-    assert!(said.out.contains("skip bypasses: invoices/open: it is open to everybody (`public`)"), "{}", said.out);
+    assert!(said.out.contains("skip bypasses: invoices/open, docs/open: it is open to everybody (`public`)"), "{}", said.out);
 
     // A good call could be made up for each rule of each protocol.
-    let rules: BTreeSet<&str> = ends.keys().filter_map(|name| name.strip_prefix("alg none, on ")).collect();
+    let rules = ends.keys().filter_map(|name| name.strip_prefix("alg none, on ")?.split_once(" by "));
+    let (own, others): (Vec<_>, Vec<_>) = rules.partition(|(_, issuer)| *issuer == crate::support::ISSUER);
+    assert!(!own.iter().any(|(rule, _)| *rule == "invoices/far"), "its agent is the other issuer's");
+    assert!(others.contains(&("invoices/list", OTHER)) && !others.contains(&("invoices/refund", OTHER)), "{others:?}");
+    let why = "no call of it could be made up that is allowed, the best was refused: ";
+    assert!(said.out.contains(&format!("invoices/refund by {OTHER}: {why}")), "{}", said.out);
+    let rules: BTreeSet<&str> = own.iter().chain(&others).map(|(rule, _)| *rule).collect();
     let expected = BTreeSet::from([
         "invoices/agent/methods/GetTask",
         "invoices/agent/methods/SendMessage",
@@ -216,4 +225,53 @@ fn that_nothing_could_be_tried_is_no_success() {
     let said = Stage { plan: Stage::new().plan.set("/services/0/routes", open) }.command(&["--bypasses"]);
     assert_eq!(said.code, OTHERWISE, "{}{}", said.out, said.err);
     assert!(said.out.contains("FAIL nothing was tried"), "{}", said.out);
+}
+
+#[test]
+fn a_hole_at_one_of_several_issuers_is_found() {
+    let ends = open_with("/issuers/1/token_types", json!(["at+jwt", "JWT"]));
+    assert!(ends.contains("an id token"), "{ends:?}");
+}
+
+#[test]
+fn a_service_that_takes_the_tokens_of_another_is_found_and_warned_of() {
+    let stage = Stage { plan: whole().plan.set("/services/1/audience", json!(crate::support::plan::AUDIENCE)) };
+    let check = |stage: &Stage| {
+        stage.plan.write();
+        let output = crate::support::gate::command().arg("check").arg(stage.plan.file()).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(check(&stage).contains("services[1].audience: is an audience of `invoices` as well"), "{}", check(&stage));
+    let alias = json!(["https://docs.demo.local"]);
+    let found = open_with("/services/0/audience_aliases", alias);
+    assert_eq!(found, BTreeSet::from(["another service of this configuration".to_owned()]));
+}
+
+#[test]
+fn what_is_refused_by_files_and_only_observed_is_a_hole() {
+    let stage = |enforcement: Value| {
+        let plan = Stage::new().plan;
+        std::fs::write(plan.dir.root().join("all.cedar"), "@id(\"all\") permit (principal, action, resource);")
+            .unwrap();
+        std::fs::write(plan.dir.root().join("revoked.yaml"), "revoked: []\n").unwrap();
+        let plan = plan.set("/policy", json!({ "files": ["all.cedar"] }));
+        let plan = plan.set("/revocations", json!({ "file": "revoked.yaml" }));
+        Stage { plan: plan.set("/enforcement", enforcement) }
+    };
+    let enforced = stage(json!({})).command(&["--bypasses"]);
+    assert_eq!(enforced.code, DONE, "{}{}", enforced.out, enforced.err);
+    let observed = stage(json!({ "policy": "observe", "revocation": "observe" })).command(&["--bypasses"]);
+    assert_eq!(observed.code, OTHERWISE, "{}{}", observed.out, observed.err);
+    for name in ["a call that a policy forbids", "a token that is revoked"] {
+        assert!(observed.out.contains(&format!("FAIL bypasses: {name}, on every rule: allow")), "{}", observed.out);
+    }
+}
+
+#[test]
+fn a_header_that_envoy_must_set_is_no_bypass_and_that_is_said() {
+    let said = Stage { plan: whole().plan.set("/forwarded_client_cert", json!({ "set_by_envoy": true })) }
+        .command(&["--bypasses"]);
+    assert_eq!(said.code, DONE, "{}{}", said.out, said.err);
+    let why = "certificates are taken from a header that its Envoy must set (`forwarded_client_cert`)";
+    assert!(said.out.contains(&format!("{why}: the certificate in a header")), "{}", said.out);
 }

@@ -54,6 +54,16 @@ pub struct Judgement {
     pub failure: Option<Box<str>>,
 }
 
+impl Judgement {
+    /// That of two that both permit.
+    pub(super) fn join(&mut self, other: Self) {
+        self.policies.extend(other.policies);
+        self.policies.sort_unstable();
+        self.policies.dedup();
+        self.failure = other.failure.or(self.failure.take());
+    }
+}
+
 impl Policies {
     /// How many policies there are.
     #[must_use]

@@ -27,8 +27,10 @@ struct Caller {
     peer: Option<String>,
 }
 
+/// With a token of `issuer`.
 pub(super) fn derived(
     bench: &Bench<'_>,
+    issuer: &Issuer,
     service: &Service,
     route: &Route,
     places: &[Place<'_>],
@@ -38,18 +40,16 @@ pub(super) fn derived(
         request(service, route, places, rule).ok_or("its request can't be made up: give a case that is allowed")?;
     let mut best: Option<Reason> = None;
     let mut attempts = 0_usize;
-    for issuer in bench.issuers() {
-        for caller in callers(bench, issuer, rule) {
-            for subject in subjects(rule, &caller) {
-                attempts = attempts.saturating_add(1);
-                if attempts > ATTEMPTS {
-                    break;
-                }
-                match attempt(bench, case(bench, service, issuer, rule, &caller, &subject, &request)) {
-                    Ok(good) => return Ok(good),
-                    Err(Refused::Broken(error)) => return Err(error),
-                    Err(Refused::Ruled(ruling)) => best = further(best, reason(ruling.decided)),
-                }
+    for caller in callers(bench, issuer, rule) {
+        for subject in subjects(rule, &caller) {
+            attempts = attempts.saturating_add(1);
+            if attempts > ATTEMPTS {
+                break;
+            }
+            match attempt(bench, case(bench, service, issuer, rule, &caller, &subject, &request)) {
+                Ok(good) => return Ok(good),
+                Err(Refused::Broken(error)) => return Err(error),
+                Err(Refused::Ruled(ruling)) => best = further(best, reason(ruling.decided)),
             }
         }
     }

@@ -39,7 +39,8 @@ pub(super) struct Good {
 /// Rules without a good call, and why.
 type Without = Vec<(String, String)>;
 
-/// The good call of each rule: of the first case of `tables` that is allowed by it, or made up.
+/// The good calls of each rule, one with a token of each issuer: of the first case of `tables` that is allowed by it, or
+/// made up.
 pub(super) fn find(bench: &Bench<'_>, tables: &[Table]) -> (Vec<Good>, Without) {
     let mut goods = Vec::new();
     let mut without = Without::new();
@@ -50,19 +51,28 @@ pub(super) fn find(bench: &Bench<'_>, tables: &[Table]) -> (Vec<Good>, Without) 
                 without.push((name_of(service, route), "it is open to everybody (`public`)".to_owned()));
             }
             for rule in route.speaks.rules() {
-                let known = written.iter().position(|good| good.rule.action == rule.action);
-                let found = match known.and_then(|at| written.get(at)) {
-                    Some(good) => Ok(good.clone()),
-                    None => derive::derived(bench, service, route, &places, rule),
-                };
-                match found {
-                    Ok(good) => goods.push(good),
-                    Err(why) => without.push((rule.action.as_ref().to_owned(), why)),
+                for issuer in bench.issuers() {
+                    let is_its = |good: &&Good| good.rule.action == rule.action && good.is_of(bench, issuer);
+                    let found = match written.iter().find(is_its) {
+                        Some(good) => Ok(good.clone()),
+                        None => derive::derived(bench, issuer, service, route, &places, rule),
+                    };
+                    match found {
+                        Ok(good) => goods.push(good),
+                        Err(why) => without.push((named(bench, rule, issuer), why)),
+                    }
                 }
             }
         }
     }
     (goods, without)
+}
+
+/// What `rule` is called, with the issuer where there are several.
+pub(super) fn named(bench: &Bench<'_>, rule: &Rule, issuer: &Issuer) -> String {
+    let several = bench.issuers().nth(1).is_some();
+    let by = if several { format!(" by {}", issuer.name) } else { String::new() };
+    format!("{}{by}", rule.action)
 }
 
 fn name_of(service: &Service, route: &Route) -> String {
@@ -83,9 +93,12 @@ fn of_tables(bench: &Bench<'_>, tables: &[Table]) -> Vec<Good> {
             }
             let line = case.line.map_or(String::new(), |line| format!(":{line}"));
             let source = format!("{}{line}", table.file.display());
-            if let Ok(good) = Good::of(bench, case, folder, source)
-                && goods.iter().all(|known| known.rule.action != good.rule.action)
-            {
+            let Ok(good) = Good::of(bench, case, folder, source) else { continue };
+            let issuer = good.issuer(bench);
+            let is_known = |known: &Good| {
+                known.rule.action == good.rule.action && issuer.is_some_and(|issuer| known.is_of(bench, issuer))
+            };
+            if !goods.iter().any(is_known) {
                 goods.push(good);
             }
         }
@@ -128,6 +141,10 @@ impl Good {
     /// The body as JSON, if it is.
     pub(super) fn body(&self) -> Option<Value> {
         self.case.request.body.as_deref().and_then(|body| serde_json::from_str(body).ok())
+    }
+
+    fn is_of(&self, bench: &Bench<'_>, issuer: &Issuer) -> bool {
+        self.issuer(bench).is_some_and(|own| own.name == issuer.name)
     }
 
     pub(super) fn issuer<'b>(&self, bench: &Bench<'b>) -> Option<&'b Issuer> {

@@ -19,7 +19,7 @@ use self::need::Need;
 use super::case::Case;
 use super::run::{Bench, Failure, Outcome, Table, differing};
 use crate::audit::Decided;
-use crate::authz::Reason;
+use crate::authz::{Check, Mode, Reason};
 use crate::offline::Ruling;
 use crate::replay::MemoryStore;
 
@@ -84,7 +84,10 @@ pub fn try_all(bench: &Bench<'_>, tables: &[Table]) -> Result<Vec<Tried>, String
             Tried {
                 name: entry.name.clone(),
                 class: entry.class.clone(),
-                rule: good.rule.action.as_ref().to_owned(),
+                rule: good.issuer(bench).map_or_else(
+                    || good.rule.action.as_ref().to_owned(),
+                    |issuer| good::named(bench, &good.rule, issuer),
+                ),
                 good: good.source.clone(),
                 took: started.elapsed(),
                 outcome,
@@ -99,7 +102,30 @@ pub fn try_all(bench: &Bench<'_>, tables: &[Table]) -> Result<Vec<Tried>, String
         took: Duration::ZERO,
         outcome: Outcome::Skipped(why),
     }));
+    tried.extend(only_observed(bench));
     Ok(tried)
+}
+
+/// What no changed call can show, since what is refused there is in files of the operator's.
+fn only_observed(bench: &Bench<'_>) -> impl Iterator<Item = Tried> {
+    let settings = bench.settings();
+    let is_open = |check| settings.enforcement.mode(check) == Mode::Observe;
+    let policies = settings.policies.is_some() && is_open(Check::Policy);
+    let revocations = settings.revocations.is_some() && is_open(Check::Revocation);
+    let files = [(policies, "a call that a policy forbids"), (revocations, "a token that is revoked")];
+    files.into_iter().filter(|(open, _)| *open).map(|(_, name)| Tried {
+        name: name.to_owned(),
+        class: "a check that only observes".to_owned(),
+        rule: "every rule".to_owned(),
+        good: "any".to_owned(),
+        took: Duration::ZERO,
+        outcome: Outcome::Failed(Failure {
+            decided: "allow".to_owned(),
+            attempt: None,
+            diff: "- enforcement: enforce\n+ enforcement: observe\n".to_owned(),
+            verdicts: Vec::new(),
+        }),
+    })
 }
 
 impl Entry {

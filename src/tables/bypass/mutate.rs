@@ -8,7 +8,7 @@ use super::super::case::Case;
 use super::super::run::Bench;
 use super::Entry;
 use super::good::Good;
-use crate::authz::{ScopeClaim, SpiffeId};
+use crate::authz::{ScopeClaim, Service, SpiffeId};
 
 /// Deeper than any reader of bodies goes.
 const DEEP: usize = 10_000;
@@ -64,6 +64,7 @@ impl Words {
             ("<issuer>", issuer.map_or(String::new(), |issuer| issuer.name.as_ref().to_owned())),
             ("<other issuer>", other.map_or(String::new(), |other| other.name.as_ref().to_owned())),
             ("<audience>", first(&good.service.audiences)),
+            ("<other audience>", other_service(bench, good).map_or(String::new(), |other| first(&other.audiences))),
             ("<subject>", claim("sub")),
             ("<actor>", actor.map_or_else(|| claim("client_id"), str::to_owned)),
             ("<service agent>", own.to_owned()),
@@ -118,6 +119,14 @@ impl Words {
     fn text(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, (word, meant)| text.replace(word, meant))
     }
+}
+
+/// Another service that has an audience of its own.
+pub(super) fn other_service<'b>(bench: &Bench<'b>, good: &Good) -> Option<&'b Service> {
+    let others = bench.settings().services.iter();
+    others
+        .filter(|other| other.name != good.service.name)
+        .find(|other| other.audiences.first() != good.service.audiences.first())
 }
 
 /// The SPIFFE id that the good call comes from; where it comes from none, one that is nobody's.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::run::Bench;
 use super::good::Good;
+use super::mutate;
 use crate::authz::{PriorActors, Protocol};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -18,12 +19,15 @@ pub(super) enum Need {
     ServiceAgent,
     SingleAudience,
     SeveralIssuers,
+    SeveralServices,
     TokenId,
     /// A token that is bound to a key can be used.
     Proof,
     Nonce,
     /// A token that is bound to a certificate can be used.
     Certificate,
+    /// A certificate is what Envoy reports of the connection, and not what stands in a header.
+    NoForwardedCertificate,
     SenderConstrained,
     SingleUse,
     Scopes,
@@ -54,12 +58,14 @@ impl Need {
             Self::ServiceAgent => good.service.agent.is_some() && rule.delegation.max_depth > 0,
             Self::SingleAudience => good.service.single_audience,
             Self::SeveralIssuers => bench.issuers().count() > 1,
+            Self::SeveralServices => mutate::other_service(bench, good).is_some(),
             Self::TokenId => good
                 .issuer(bench)
                 .is_some_and(|issuer| issuer.shape.token_id == crate::authz::Presence::Required || rule.single_use),
             Self::Proof => good.proven.is_some(),
             Self::Nonce => good.proven.is_some() && bench.asks_for_nonces(),
             Self::Certificate => good.certified.is_some(),
+            Self::NoForwardedCertificate => !bench.settings().forwarded_certificates.set_by_envoy,
             Self::SenderConstrained => rule.sender_constrained,
             Self::SingleUse => rule.single_use,
             Self::Scopes => !rule.scopes.is_empty(),
@@ -88,10 +94,14 @@ impl Need {
             Self::ServiceAgent => "its service is no agent (`agent`), or it takes no actors",
             Self::SingleAudience => "it takes tokens for other services, too (`single_audience`)",
             Self::SeveralIssuers => "there is one issuer",
+            Self::SeveralServices => "no other service is configured",
             Self::TokenId => "it takes tokens without an id (`optional_claims`)",
             Self::Proof => "no DPoP proof can be for it (`external_urls`)",
             Self::Nonce => "no nonce is asked for (`dpop.require_nonce`)",
             Self::Certificate => "it takes no token that is bound to a certificate",
+            Self::NoForwardedCertificate => {
+                "certificates are taken from a header that its Envoy must set (`forwarded_client_cert`)"
+            }
             Self::SenderConstrained => "it takes tokens that are bound to nobody (`sender_constrained`)",
             Self::SingleUse => "it takes a token more than once (`single_use`)",
             Self::Scopes => "it asks for no scope (`scopes`)",
