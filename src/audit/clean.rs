@@ -15,18 +15,30 @@ const MIN_TOKEN: usize = 24;
 
 /// `text` without characters that would act on a terminal or hide what stands beside them: control
 /// characters (C0, DEL, C1), line and paragraph separators, the bidirectional format characters, and
-/// those that Unicode shows nothing for (`Default_Ignorable_Code_Point`). Each becomes U+FFFD.
+/// those that Unicode shows nothing for (`Default_Ignorable_Code_Point`, noncharacters). Each becomes U+FFFD.
 ///
 /// A signed or encrypted token (RFC 7515, RFC 7516) becomes `(token)`, wherever its holder wrote it.
 #[must_use]
 pub fn clean(text: &str) -> Cow<'_, str> {
     match without_tokens(text) {
-        Cow::Borrowed(text) => printable(text),
-        Cow::Owned(text) => Cow::Owned(printable(&text).into_owned()),
+        Cow::Borrowed(text) => short(text),
+        Cow::Owned(text) => Cow::Owned(short(&text).into_owned()),
     }
 }
 
-fn printable(text: &str) -> Cow<'_, str> {
+/// `text` whole, without characters that would act on a terminal or show nothing: for what is told once, and is no record.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    if text.chars().any(acts) {
+        return Cow::Owned(text.chars().map(safe).collect());
+    }
+    Cow::Borrowed(text)
+}
+
+fn safe(c: char) -> char {
+    if acts(c) { char::REPLACEMENT_CHARACTER } else { c }
+}
+
+fn short(text: &str) -> Cow<'_, str> {
     if text.len() <= MAX_LEN && text.bytes().all(|b| matches!(b, 0x20..=0x7e)) {
         return Cow::Borrowed(text);
     }
@@ -36,7 +48,7 @@ fn printable(text: &str) -> Cow<'_, str> {
             kept.push('…');
             break;
         }
-        kept.push(if acts(c) { char::REPLACEMENT_CHARACTER } else { c });
+        kept.push(safe(c));
     }
     Cow::Owned(kept)
 }
@@ -48,7 +60,9 @@ fn acts(c: char) -> bool {
             | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
             | '\u{fff0}'..='\u{fffb}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
-            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}' | '\u{fdd0}'..='\u{fdef}')
+        // No characters, which XML does not take either.
+        || u32::from(c) & 0xfffe == 0xfffe
 }
 
 /// `text` with [`TOKEN`] in place of each token in compact form, from its header to its last part.

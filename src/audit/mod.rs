@@ -14,6 +14,7 @@ pub use chain::StateFile;
 pub(crate) use checkpoint::{ALGORITHM, Claims, TYPE};
 pub use checkpoint::{CheckpointKey, Checkpoints, NoCheckpointKey};
 pub use clean::clean;
+pub(crate) use clean::printable;
 pub use feed::{Feed, Followed, Following};
 pub use queue::{AuditLog, Receipt, RecordRefused};
 pub use record::{Decided, Facts, Record};

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::audit::printable;
+
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -27,9 +29,9 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Says what went wrong, on stderr.
+/// Says what went wrong, on stderr. Names of files in it may be anybody's.
 pub(super) fn fail(error: impl fmt::Display) -> Exit {
-    eprintln!("hopgate: {error}");
+    eprintln!("hopgate: {}", printable(&error.to_string()));
     Exit::Failed
 }
 

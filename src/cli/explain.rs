@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use super::check::report;
 use super::exit::{Exit, fail};
-use crate::audit::{Decided, clean};
+use crate::audit::{Decided, clean, printable};
 use crate::authz::{KeySet, VerifiedTokens};
 use crate::config::{self, KeySource, Settings};
 use crate::envoy::decode::{Decoded, decode};
@@ -131,7 +131,8 @@ fn print_answer(answer: &Answer) {
     let Answer::ToCaller { status, headers, body } = answer else { return };
     println!("answer      {status}");
     for (name, value) in headers {
-        println!("            {name}: {value}");
+        println!("            {name}: {}", printable(value));
     }
-    println!("            {body}");
+    // It repeats the id that the caller gave a request.
+    println!("            {}", printable(body));
 }

@@ -91,29 +91,38 @@ fn records(input: &Input) -> Result<(), Stop> {
 
 fn summary(args: &SummaryArgs) -> Result<(), Stop> {
     let mut summary = Summary::default();
-    args.input.records(|got| {
+    let read = args.input.records(|got| {
         if let Got::Record(found) = got {
             summary.add(&found.record);
         }
         Ok(())
-    })?;
+    });
+    // Also where reading failed: what was counted until then.
+    if read.is_err() && summary.is_empty() {
+        return read;
+    }
     let mut out = BufWriter::new(io::stdout().lock());
     summary.write(&mut out, args.top)?;
-    Ok(out.flush()?)
+    out.flush()?;
+    read
 }
 
 fn graph(args: &GraphArgs) -> Result<(), Stop> {
     let mut graph = Graph::default();
-    args.input.records(|got| {
+    let read = args.input.records(|got| {
         if let Got::Record(found) = got {
             graph.add(&found.record);
         }
         Ok(())
-    })?;
+    });
+    if read.is_err() && graph.is_empty() {
+        return read;
+    }
     if graph.others() > 0 {
         eprintln!("hopgate: {} decision(s) are left out, there are too many ways", graph.others());
     }
     let mut out = BufWriter::new(io::stdout().lock());
     graph.write(&mut out, args.format)?;
-    Ok(out.flush()?)
+    out.flush()?;
+    read
 }

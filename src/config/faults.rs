@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::audit::clean;
+use crate::audit::printable;
 
 /// One fault: where in the file, and what was found and expected there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,12 +34,12 @@ struct Told<'a> {
 
 impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.file.display())?;
+        write!(f, "{}:", printable(&self.file.display().to_string()))?;
         if let Some(line) = self.fault.line {
             write!(f, "{line}:")?;
         }
         // The file may be a stranger's: what it says must not act on the terminal that it is told on.
-        write!(f, " {}: {}", self.kind, clean(&self.fault.to_string()))
+        write!(f, " {}: {}", self.kind, printable(&self.fault.to_string()))
     }
 }
 

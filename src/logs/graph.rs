@@ -1,6 +1,6 @@
 //! Who called whom for whom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use super::name::{mermaid, shown};
@@ -12,6 +12,9 @@ use super::view::HIDDEN;
 const MAX_WAYS: usize = 10_000;
 /// Longest name that is held, bytes: those of records are no longer.
 const MAX_NAME: usize = 1024;
+
+/// Most callers of one way that are shown: no configuration allows so long a chain.
+const MAX_CALLERS: usize = 64;
 
 /// From the subject over its agents to the service; how often which decision came.
 #[derive(Debug, Default)]
@@ -37,6 +40,8 @@ enum Node {
     /// Somebody whose name the record was told to leave out.
     Hidden,
     Caller(String),
+    /// So many callers, not shown.
+    More(usize),
     /// `None`: none was found.
     Service(Option<String>),
 }
@@ -65,7 +70,11 @@ struct Counted {
 
 impl Graph {
     pub fn add(&mut self, record: &Record) {
-        let mut way: Vec<_> = record.known().path().into_iter().map(|name| Node::Caller(cut(name))).collect();
+        let path = record.known().path();
+        let mut way: Vec<_> = path.iter().take(MAX_CALLERS).map(|name| Node::Caller(cut(name))).collect();
+        if let Some(more) = path.len().checked_sub(MAX_CALLERS).filter(|more| *more > 0) {
+            way.push(Node::More(more));
+        }
         if way.is_empty() {
             way.push(if record.is_hidden() { Node::Hidden } else { Node::Unknown });
         }
@@ -75,6 +84,11 @@ impl Graph {
             return;
         }
         self.ways.entry(way).or_default().add(record.decision);
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ways.is_empty()
     }
 
     /// # Errors
@@ -109,8 +123,10 @@ impl Graph {
                 let next = hops.nodes.len();
                 hops.nodes.entry(node).or_insert(next);
             }
-            for (from, to) in way.iter().zip(way.iter().skip(1)) {
-                hops.edges.entry((from, to)).or_default().join(*counted);
+            // A chain that comes back goes over a hop twice, with one decision.
+            let once: BTreeSet<_> = way.iter().zip(way.iter().skip(1)).collect();
+            for hop in once {
+                hops.edges.entry(hop).or_default().join(*counted);
             }
         }
         hops
@@ -123,6 +139,7 @@ impl Graph {
             match node {
                 Node::Unknown => writeln!(out, "  n{at}([\"no verified token\"])")?,
                 Node::Hidden => writeln!(out, "  n{at}([\"not written\"])")?,
+                Node::More(more) => writeln!(out, "  n{at}([\"{more} more\"])")?,
                 Node::Caller(name) => writeln!(out, "  n{at}[\"{}\"]", mermaid(name))?,
                 Node::Service(None) => writeln!(out, "  n{at}[[\"no service\"]]")?,
                 Node::Service(Some(name)) => writeln!(out, "  n{at}[[\"{}\"]]", mermaid(name))?,
@@ -160,7 +177,7 @@ impl Graph {
 impl Node {
     fn kind(&self) -> Kind {
         match self {
-            Self::Unknown | Self::Hidden => Kind::Nobody,
+            Self::Unknown | Self::Hidden | Self::More(_) => Kind::Nobody,
             Self::Caller(_) => Kind::Caller,
             Self::Service(_) => Kind::Service,
         }
@@ -170,6 +187,7 @@ impl Node {
         match self {
             Self::Unknown => "(no verified token)".to_owned(),
             Self::Hidden => HIDDEN.to_owned(),
+            Self::More(more) => format!("({more} more)"),
             Self::Caller(name) | Self::Service(Some(name)) => shown(name).into_owned(),
             Self::Service(None) => "(no service)".to_owned(),
         }

@@ -55,6 +55,11 @@ impl Summary {
         }
     }
 
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.times.is_none()
+    }
+
     /// # Errors
     /// What writing fails with.
     pub fn write(&self, out: &mut impl Write, top: usize) -> io::Result<()> {
@@ -85,7 +90,9 @@ impl Summary {
             return Ok(());
         }
         let agents = self.losses.keys().map(|loss| &loss.agent).collect::<BTreeSet<_>>().len();
-        let least = if self.losses.others > 0 { "at least " } else { "" };
+        // Those without a name may be several.
+        let unnamed = self.losses.keys().any(|loss| loss.agent.starts_with('('));
+        let least = if self.losses.others > 0 || unnamed { "at least " } else { "" };
         let lost = of(&self.losses, top);
         writeln!(out, "\nif enforced, {least}{agents} agent(s) would lose {calls} call(s){lost}")?;
         refusals(out, &self.losses, top)
@@ -106,7 +113,7 @@ fn of<K: Eq + std::hash::Hash + Ord>(counts: &Counts<K>, top: usize) -> String {
     let cut = if counts.len() > top { format!(" (the first {top} of {})", counts.len()) } else { String::new() };
     match counts.others {
         0 => cut,
-        others => format!("{cut} (and {others} that were too many to tell apart)"),
+        others => format!("{cut} (at least; {others} more were too many to tell apart)"),
     }
 }
 

@@ -156,6 +156,7 @@ fn fault_of(name: &str, value: &Value, fields: &BTreeSet<String>) -> Option<Stri
         "would_deny" | "passed" | "not_asked" | "removed" if !value.is_array() => {
             Some(format!("found {value}, expected a list"))
         }
+        _ if value.as_object().is_some_and(Map::is_empty) => Some("names nothing to compare".to_owned()),
         "removed" if value.as_array().is_some_and(Vec::is_empty) => Some("names no header".to_owned()),
         "status" if !value.is_u64() => Some(format!("found {value}, expected an HTTP status")),
         "headers" | "challenge" | "upstream" if !value.is_object() => {

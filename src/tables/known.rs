@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::instant;
-use super::written::{Case, Request, Token};
+use super::written::{Case, OneOrMany, Request, Token};
 use crate::authz::{Algorithm, Reason};
 use crate::config::{Settings, close_to};
 
@@ -19,8 +19,20 @@ pub(super) fn faults(case: &Case, settings: &Settings) -> Found {
     }
     if let Some(proof) = &case.proof {
         of_times("proof.claims", &proof.claims, &mut found);
+        if case.token.is_none() {
+            found.push(("proof".to_owned(), "is there, and no `token` that it is for".to_owned()));
+        }
+    }
+    if case.token.is_none() && says(&case.request, &["<token>", "<proof>"]) {
+        found.push(("request".to_owned(), "has a place for a token, and there is no `token`".to_owned()));
     }
     found
+}
+
+/// Whether `request` has one of `words`, which stand for something, where that is put in their place.
+fn says(request: &Request, words: &[&str]) -> bool {
+    let mut values = request.headers.values().flat_map(OneOrMany::values).chain(&request.path);
+    values.any(|value| words.iter().any(|word| value.contains(word)))
 }
 
 fn of_request(request: &Request, settings: &Settings, found: &mut Found) {

@@ -18,6 +18,8 @@ use super::pb::watch_decisions_response::Event;
 use super::pb::{WatchDecisionsRequest, WatchDecisionsResponse};
 use crate::audit::{Followed, clean};
 
+/// Largest message, bytes: many times a record.
+const MAX_MESSAGE: usize = 1 << 20;
 /// Longest time to connect.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How often the other end must show that it is there, and for how long it may fail to.
@@ -77,7 +79,8 @@ pub async fn follow(
 ) -> Result<impl Stream<Item = Result<Followed, NotFollowed>> + use<>, NotFollowed> {
     let channel = connect(address).await.map_err(NotFollowed::Connect)?;
     let request = WatchDecisionsRequest { recent: u32::try_from(RECENT).unwrap_or(u32::MAX) };
-    let responses = DecisionServiceClient::new(channel).watch_decisions(request).await.map_err(refused)?;
+    let mut client = DecisionServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
+    let responses = client.watch_decisions(request).await.map_err(refused)?;
     Ok(responses.into_inner().filter_map(async |response| response.map(followed).map_err(broken).transpose()))
 }
 

@@ -9,6 +9,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 
+use crate::audit::clean;
 use crate::authz::{Check, Issuer, Mode, Reason};
 use crate::config::KeySource;
 use crate::jwks::{Fetched, KeyKeeper};
@@ -139,7 +140,10 @@ impl IssuerStatus {
             issuer: issuer.name.clone(),
             source,
             keys: keys
-                .map(|(kid, algorithm)| Key { kid: kid.map(str::to_owned), algorithm: algorithm.name() })
+                .map(|(kid, algorithm)| Key {
+                    kid: kid.map(|kid| clean(kid).into_owned()),
+                    algorithm: algorithm.name(),
+                })
                 .collect(),
             age_seconds: fetched.and_then(|fetched| fetched.age).as_ref().map(Duration::as_secs),
             state: match (&issuer.keys, failing) {

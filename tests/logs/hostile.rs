@@ -62,3 +62,27 @@ async fn no_name_says_anything_to_mermaid() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hop_that_a_chain_goes_over_twice_is_counted_once() {
+    let text = changed(&records().await[..1], 0, |record| record["actor_chain"] = json!(["b", "a", "b", "a"]));
+    let (_, out, _) = logs(&["graph", "--format", "mermaid"], text);
+    assert!(out.contains("1 allow, 0 deny") && !out.contains("2 allow"), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_no_hopgate_writes_is_cut() {
+    let long: Vec<_> = (0..1000).map(|n| format!("a{n}")).collect();
+    let text = changed(&records().await[..1], 0, |record| record["actor_chain"] = json!(long));
+    let (_, out, _) = logs(&["graph"], &text);
+    assert!(out.contains(" → a937 → (937 more) → invoices  1 allow"), "{out}");
+    assert!(logs(&["graph", "--format", "mermaid"], text).1.contains("[\"937 more\"]"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_verified_is_nobody_wherever_its_names_stand() {
+    let text = changed(&records().await[..1], 0, |record| record["token_verified"] = json!(false));
+    assert!(logs(&[], &text).1.contains("(no verified token)"));
+    let (_, out, err) = logs(&["--subject", "alice"], text);
+    assert_eq!((out.as_str(), err.as_str()), ("", "hopgate: none of 1 record(s) fits\n"));
+}

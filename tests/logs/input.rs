@@ -71,3 +71,15 @@ fn a_file_that_cannot_be_read_is_a_fault() {
         assert!(err.starts_with("hopgate: can't read `"), "{err}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_counted_before_reading_failed_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("records.log");
+    std::fs::write(&file, text(records().await)).unwrap();
+    for (view, said) in [("summary", format!("{ALL} decision(s)")), ("graph", "→ invoices  ".to_owned())] {
+        let (code, out, err) = logs(&[view, file.to_str().unwrap(), "/nowhere/at.all"], "");
+        assert_eq!(code, FAULTS);
+        assert!(out.contains(&said) && err.contains("can't read `/nowhere/at.all`"), "{out}{err}");
+    }
+}

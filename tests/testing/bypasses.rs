@@ -112,7 +112,11 @@ fn every_bypass_is_refused_and_none_is_left_untried_where_a_configuration_has_ev
     let skipped: BTreeSet<&str> = ends.keys().map(|name| bypass(name)).filter(|name| !tried.contains(name)).collect();
     assert_eq!(skipped, BTreeSet::from(["every bypass"]), "only of the public route");
     assert!(tried.len() > 200, "{}", tried.len());
-    assert!(said.out.contains("skip bypasses: invoices/open, docs/open: it is open to everybody (`public`)"), "{}", said.out);
+    assert!(
+        said.out.contains("skip bypasses: invoices/open, docs/open: it is open to everybody (`public`)"),
+        "{}",
+        said.out
+    );
 
     // A good call could be made up for each rule of each protocol.
     let rules = ends.keys().filter_map(|name| name.strip_prefix("alg none, on ")?.split_once(" by "));

@@ -186,3 +186,33 @@ impl Stage {
         Self { plan }
     }
 }
+
+#[test]
+fn a_call_that_two_rules_must_permit_is_by_the_policies_of_both() {
+    let agent = serde_json::json!({
+        "name": "agent",
+        "match": { "a2a": { "json_rpc": "/a2a" } },
+        "methods": { "SendMessage": {}, "CreateTaskPushNotificationConfig": {} },
+    });
+    let mut stage = Stage::new();
+    stage.plan.config["services"][0]["routes"].as_array_mut().unwrap().push(agent);
+    stage.plan.config["policy"] = serde_json::json!({ "files": ["two.cedar"] });
+    let policy = |id: &str, method: &str| {
+        let action = format!("Action::\"invoices/agent/methods/{method}\"");
+        format!("@id(\"{id}\") permit (principal, action == {action}, resource);\n")
+    };
+    let policies = policy("send", "SendMessage") + &policy("push", "CreateTaskPushNotificationConfig");
+    std::fs::write(stage.file("two.cedar"), policies).unwrap();
+    let hook = "message: {}, configuration: { taskPushNotificationConfig: { url: 'https://hook.example' } }";
+    let said = stage.table(
+        &format!(
+            "defaults: {{ token: {{ claims: {{ sub: alice, client_id: app }} }} }}
+cases:
+  - {{ name: both, request: {{ path: /a2a, a2a: {{ method: SendMessage, params: {{ {hook} }} }} }}, expect: {{ decision: allow, policies: [push, send] }} }}
+"
+        ),
+        &[],
+    );
+    assert_eq!(said.code, DONE, "{}{}", said.out, said.err);
+    assert!(said.out.contains("2 of 2 policies"), "{}", said.out);
+}

@@ -84,6 +84,24 @@ cases:
 }
 
 #[test]
+fn what_would_show_nothing_is_a_fault() {
+    for (case, fault) in [
+        ("proof: { claims: { htu: x } }, expect: credential_missing", "proof: is there, and no `token` that it is for"),
+        (
+            "request: { headers: { dpop: '<proof>' } }, expect: credential_missing",
+            "request: has a place for a token, and there is no `token`",
+        ),
+        ("request: { path: '/x?t=<token>' }, expect: credential_missing", "request: has a place for a token"),
+        ("expect: { reason: credential_missing, challenge: {} }", "expect.challenge: names nothing to compare"),
+        ("expect: { reason: credential_missing, claimed: {} }", "expect.claimed: names nothing to compare"),
+        ("expect: { decision: allow, removed: [] }", "expect.removed: names no header"),
+    ] {
+        let said = faults(&format!("cases: [{{ name: one, {case} }}]\n"));
+        assert!(said.err.contains(&format!("fault: cases[0].{fault}")), "{case}: {}", said.err);
+    }
+}
+
+#[test]
 fn that_no_case_is_there_is_a_fault() {
     for text in ["", "cases: []", "at: 2026-11-24T12:00:00Z", "cases:\n", "[]", "# nothing\n"] {
         let said = faults(text);

@@ -36,7 +36,7 @@ fn a_failing_case_shows_the_difference_and_what_each_check_found() {
 
 #[test]
 fn nothing_of_a_table_acts_on_a_terminal() {
-    let nasty = "\"\\e[2J\\u202e\\x85\"";
+    let nasty = "\"\\e[2J\\u202e\\x85\\uFFFE\"";
     let case = format!(
         "  - {{ name: {nasty}, request: {{ path: {nasty}, method: {nasty} }}, token: {{ claims: {{ sub: {nasty} }} }}, expect: {{ decision: allow, subject: {nasty} }} }}\n"
     );
@@ -46,10 +46,19 @@ fn nothing_of_a_table_acts_on_a_terminal() {
     assert_eq!(said.code, OTHERWISE);
     let text = std::fs::read_to_string(&file).expect("written");
     quick_junit::Report::deserialize_from_str(&text).expect("JUnit");
-    assert!(!text.contains('\u{1b}'), "{text:?}");
+    assert!(!text.contains(['\u{1b}', '\u{85}', '\u{fffe}']), "{text:?}");
     let said_of_faults = stage.table(&format!("cases: [{{ {nasty}: 1 }}]"), &[]).err;
     assert!(!said_of_faults.chars().any(|c| c.is_control() && c != '\n'), "{said_of_faults:?}");
     assert!(!said.out.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{:?}", said.out);
+    // Nor does the name of a file.
+    let named = stage.file("\u{1b}[2J.yaml");
+    for cases in
+        ["cases: [{ name: one, expect: allow }]", "cases: [{}]", "cases: [{ name: one, expect: route_unknown }]"]
+    {
+        std::fs::write(&named, cases).expect("written");
+        let said = stage.command(&[named.to_str().unwrap(), "--junit", "/nowhere/\u{1b}[2J.xml"]);
+        assert!(![said.out, said.err].concat().contains('\u{1b}'), "{cases}");
+    }
 }
 
 #[test]

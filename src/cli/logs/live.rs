@@ -12,7 +12,7 @@ use crate::audit::Followed;
 use crate::watch::{Address, follow};
 
 /// Lines between the connection and whoever reads them. Beyond it, the other end counts what is missed.
-const BACKLOG: usize = 256;
+const BACKLOG: usize = 16;
 
 type Line = io::Result<Vec<u8>>;
 

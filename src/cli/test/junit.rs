@@ -7,6 +7,7 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::{Ran, Report, text};
+use crate::audit::printable;
 use crate::tables::{Coverage, Outcome};
 
 pub(super) fn write(file: &Path, report: &Report) -> Result<(), Box<dyn std::error::Error>> {
@@ -14,7 +15,7 @@ pub(super) fn write(file: &Path, report: &Report) -> Result<(), Box<dyn std::err
     let mut whole = Duration::ZERO;
     for suite in &report.suites {
         let took = suite.results.iter().map(|ran| ran.took).sum();
-        let mut written = TestSuite::new(suite.name.as_str());
+        let mut written = TestSuite::new(&*printable(&suite.name));
         written.set_time(took);
         whole = whole.saturating_add(took);
         written.add_test_cases(suite.results.iter().map(|ran| of_case(&suite.name, ran)));
@@ -32,12 +33,12 @@ fn of_case(suite: &str, ran: &Ran) -> TestCase {
         Outcome::Passed => TestCaseStatus::success(),
         Outcome::Broken(error) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-            status.set_message(format!("the call can't be made: {error}")).set_type("call");
+            status.set_message(&*printable(&format!("the call can't be made: {error}"))).set_type("call");
             status
         }
         Outcome::Skipped(why) => {
             let mut status = TestCaseStatus::skipped();
-            status.set_message(why.as_str());
+            status.set_message(&*printable(why));
             status
         }
         Outcome::Failed(failure) => {
@@ -45,12 +46,15 @@ fn of_case(suite: &str, ran: &Ran) -> TestCase {
             let place = ran.line.map(|line| format!("{suite}:{line}\n")).unwrap_or_default();
             status.set_message(text::headline(failure)).set_type("decision");
             let about = if ran.about.is_empty() { String::new() } else { format!("{}\n", ran.about) };
-            status.set_description(format!("{place}{about}{}\n{}", failure.diff, failure.verdicts.join("\n")));
+            let description = format!("{place}{about}{}\n{}", failure.diff, failure.verdicts.join("\n"));
+            // Line by line, as a line feed is what stands between them.
+            let lines: Vec<_> = description.lines().map(printable).collect();
+            status.set_description(lines.join("\n"));
             status
         }
     };
-    let mut case = TestCase::new(text::name_of(ran), status);
-    case.set_classname(suite).set_time(ran.took);
+    let mut case = TestCase::new(&*printable(&text::name_of(ran)), status);
+    case.set_classname(&*printable(suite)).set_time(ran.took);
     case
 }
 
@@ -64,7 +68,8 @@ fn coverage(report: &Report) -> TestSuite {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             let reached = report.reached();
             status.set_message(format!("{reached}% is reached, at least {percent}% must be")).set_type("coverage");
-            status.set_description(missed.join("\n"));
+            let lines: Vec<_> = missed.iter().map(|missed| printable(missed)).collect();
+            status.set_description(lines.join("\n"));
             status
         }
     };

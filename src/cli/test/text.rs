@@ -40,7 +40,7 @@ pub(super) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
 fn of_suite(out: &mut impl Write, suite: &Suite) -> io::Result<()> {
     let good = suite.results.iter().filter(|ran| matches!(ran.outcome, Outcome::Passed)).count();
     if !suite.results.iter().any(|ran| ran.outcome.is_bad()) {
-        writeln!(out, "{GOOD}ok{GOOD:#}   {}: {good} case(s)", suite.name)?;
+        writeln!(out, "{GOOD}ok{GOOD:#}   {}: {good} case(s)", clean(&suite.name))?;
     }
     suite.results.iter().try_for_each(|ran| of_case(out, suite, ran))?;
     skipped(out, suite)
@@ -59,7 +59,8 @@ fn skipped(out: &mut impl Write, suite: &Suite) -> io::Result<()> {
         names.entry((why, rules)).or_default().push(name);
     }
     for ((why, rules), names) in names {
-        writeln!(out, "{FAINT}skip{FAINT:#} {}: {}: {why}: {}", suite.name, some_of(rules), some_of(&names))?;
+        let (name, why) = (clean(&suite.name), clean(why));
+        writeln!(out, "{FAINT}skip{FAINT:#} {name}: {}: {why}: {}", some_of(rules), some_of(&names))?;
     }
     Ok(())
 }
@@ -80,7 +81,7 @@ pub(super) fn name_of(ran: &Ran) -> String {
 
 fn of_case(out: &mut impl Write, suite: &Suite, ran: &Ran) -> io::Result<()> {
     let line = ran.line.map(|line| format!(":{line}")).unwrap_or_default();
-    let place = format!("{}{line}: {}", suite.name, clean(&name_of(ran)));
+    let place = format!("{}{line}: {}", clean(&suite.name), clean(&name_of(ran)));
     match &ran.outcome {
         Outcome::Passed | Outcome::Skipped(_) => Ok(()),
         Outcome::Broken(error) => {
