@@ -216,6 +216,8 @@ pub struct Findings {
     pub token: TokenSeen,
     /// Of a verified token.
     pub client_type: Option<ClientType>,
+    /// Scopes of the token that an agent with a hand in the call may never use.
+    pub scopes_above: Vec<Box<str>>,
     /// What is to be approved, where that is asked for and missing.
     pub approval: Option<Object>,
     pub judgement: Judgement,

@@ -19,6 +19,12 @@ pub(super) fn check(rule: &Rule, agents: &Agents, claims: &Claims, chain: &Chain
     }
 }
 
+/// The scopes of the token that somebody in the chain may never use: no service is to be told of them.
+pub(super) fn above(rule: &Rule, agents: &Agents, claims: &Claims, chain: &Chain) -> Vec<Box<str>> {
+    let above = claims.scopes.iter().filter(|scope| !below_every_ceiling(rule, agents, claims, chain, scope));
+    above.cloned().collect()
+}
+
 fn below_every_ceiling(rule: &Rule, agents: &Agents, claims: &Claims, chain: &Chain, scope: &str) -> bool {
     let allows = |index| agents.get(index).is_some_and(|agent| agent.ceiling.allows(scope));
     match &claims.act {

@@ -155,6 +155,7 @@ impl Walk<'_> {
     fn scopes(&mut self, called: &Called<'_>) -> Result<(), Reason> {
         let agents = &self.snapshot.agents;
         let Called { claims, chain, .. } = *called;
+        self.findings.scopes_above = scopes::above(called.rule, agents, claims, chain);
         self.each(Check::Scopes, called, |rule| scopes::check(rule, agents, claims, chain))
     }
 

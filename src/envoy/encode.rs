@@ -22,7 +22,9 @@ use super::challenge::www_authenticate;
 use super::decode::Decoded;
 use super::json_rpc;
 use crate::audit::{Decided, Receipt, Redactable, Redaction, named, unlike_a_hash};
-use crate::authz::{Actor, Algorithm, Answer, Findings, Metadata, Permit, Reason, SpiffeId, Trail, VerifiedToken};
+use crate::authz::{
+    Actor, Algorithm, Answer, Claims, Findings, Metadata, Permit, Reason, SpiffeId, Trail, VerifiedToken,
+};
 use crate::config::Upstream;
 
 /// What a name in a header of ours may not hold plainly: it would end a value or an item of a list,
@@ -234,8 +236,7 @@ fn identity_headers(findings: &Findings, set: &mut Vec<HeaderValueOption>, remov
         claims.and_then(|claims| claims.client_id.as_deref()).map(escaped),
         chain.first().cloned(),
         Some(chain.join(",")).filter(|chain| !chain.is_empty()),
-        // Scope tokens are visible ASCII by their grammar.
-        claims.map(|claims| claims.scopes.join(" ")).filter(|scopes| !scopes.is_empty()),
+        claims.map(|claims| usable_scopes(claims, &findings.scopes_above)).filter(|scopes| !scopes.is_empty()),
     ];
     for (name, value) in IDENTITY_HEADERS.into_iter().zip(values) {
         match value {
@@ -243,6 +244,12 @@ fn identity_headers(findings: &Findings, set: &mut Vec<HeaderValueOption>, remov
             None => remove.push(name.to_owned()),
         }
     }
+}
+
+/// What the service may take for allowed. Scope tokens are visible ASCII by their grammar.
+fn usable_scopes(claims: &Claims, above: &[Box<str>]) -> String {
+    let usable = claims.scopes.iter().filter(|scope| !above.contains(scope));
+    usable.map(AsRef::as_ref).collect::<Vec<_>>().join(" ")
 }
 
 fn actor_name(actor: &Actor, token_issuer: &str) -> String {
