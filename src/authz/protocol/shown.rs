@@ -21,7 +21,7 @@ impl Operation {
         let name = self.name.as_deref()?;
         match self.method.as_ref() {
             method if method.starts_with("tasks/") => None,
-            method if method.starts_with("resources/") => Some(without_secrets(name)),
+            method if method.starts_with("resources/") || name.contains("://") => Some(without_secrets(name)),
             _ => Some(without_query(name)),
         }
     }
@@ -100,6 +100,8 @@ mod tests {
         let asked = operation("tools/call?token=1", "search?token=1");
         assert_eq!(asked.shown_method().as_deref(), Some("tools/call?…"));
         assert_eq!(asked.shown_name().as_deref(), Some("search?…"));
+        let completed = operation("completion/complete", "db://bob:pw@host/{table}");
+        assert_eq!(completed.shown_name().as_deref(), Some("db://host/{table}"));
         assert_eq!(operation("tasks/get", "1").shown_name(), None);
         assert_eq!(operation("", "").shown_method(), None);
     }
