@@ -270,7 +270,12 @@ impl Task {
                 true
             }
             Err(error) => {
-                tracing::warn!(issuer = %self.issuer, %error, "keys not fetched; the last good ones stay");
+                let state = self.live.load();
+                if state.snapshot.issuer(&self.issuer).is_some_and(|issuer| issuer.keys.is_some()) {
+                    tracing::warn!(issuer = %self.issuer, %error, "keys not fetched; the last good ones stay");
+                } else {
+                    tracing::warn!(issuer = %self.issuer, %error, "keys not fetched, and there are none: tokens of this issuer are answered 503");
+                }
                 false
             }
         }
